@@ -1,0 +1,52 @@
+import { assert } from "./assert.ts";
+
+/**
+ * A growing buffer with a write position, reused for ever: what is written is read through `bytes` and `length`
+ * and dropped with `clear()`. Numbers are big-endian, as on the wire.
+ */
+export class ByteWriter {
+  // Invariant: 0 <= length <= bytes.length, and everything below `length` was written.
+  bytes: Buffer;
+  length = 0;
+
+  constructor(bytesInitial = 4096) {
+    this.bytes = Buffer.allocUnsafeSlow(bytesInitial);
+  }
+
+  /** Makes room for `count` more bytes and returns where they start. The caller fills them. */
+  reserve(count: number): number {
+    const start = this.length;
+    const end = start + count;
+    if (end > this.bytes.length) this.#grow(end);
+    this.length = end;
+    return start;
+  }
+
+  copy(source: Buffer, sourceStart: number, sourceEnd: number): void {
+    const start = this.reserve(sourceEnd - sourceStart);
+    source.copy(this.bytes, start, sourceStart, sourceEnd);
+  }
+
+  clear(): void {
+    this.length = 0;
+  }
+
+  /** Forgets the first `count` bytes, which were sent. */
+  consume(count: number): void {
+    assert(count <= this.length, "nothing is consumed that was not written");
+    this.bytes.copyWithin(0, count, this.length);
+    this.length -= count;
+  }
+
+  /** Gives a large buffer back, so that one huge answer does not keep its memory for ever. */
+  shrink(bytesKept: number): void {
+    assert(this.length === 0, "only an empty writer gives its memory back");
+    if (this.bytes.length > bytesKept) this.bytes = Buffer.allocUnsafeSlow(bytesKept);
+  }
+
+  #grow(bytesNeeded: number): void {
+    const grown = Buffer.allocUnsafeSlow(Math.max(bytesNeeded, this.bytes.length * 2));
+    this.bytes.copy(grown, 0, 0, this.length);
+    this.bytes = grown;
+  }
+}

@@ -1,0 +1,176 @@
+/**
+ * Every limit of Holdfast, in one place, each with its reason. The server announces those of the wire in its
+ * hello; a client must believe the hello, not this file.
+ */
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+// --- Data ------------------------------------------------------------------------------------------------
+
+/** A key's length is 16 bits on disk; the empty key is refused so that "no key" and "a key" can't be confused. */
+export const keyBytesMin = 1;
+export const keyBytesMax = 64 * KiB - 1;
+
+/** One value must fit into a group that is synced at once without stalling everybody else for long. */
+export const valueBytesMax = 16 * MiB;
+
+/** A batch is one group, applied in one turn of the event loop: 65,536 small operations take about 50 ms. */
+export const batchOperationsMax = 65_536;
+
+/** A batch is one frame on the wire and one group on the disk; twice the largest value leaves room to combine. */
+export const batchBytesMax = 32 * MiB;
+
+/** Sequence numbers are u64 on disk but safe integers in memory: at a million writes a second, 285 years. */
+export const seqMax = Number.MAX_SAFE_INTEGER;
+
+// --- Log -------------------------------------------------------------------------------------------------
+
+/** Restart rereads at most the last segments, and a memtable indexes one segment: 64 MiB keeps both quick. */
+export const segmentBytesMaxDefault = 64 * MiB;
+
+/** Positions inside a segment are 31-bit numbers in the memtable's Int32Arrays. */
+export const segmentBytesLimit = 1024 * MiB;
+
+/** An idle log vouches for its last group after this, well within the published 50 ms (src/wal/README.md). */
+export const sealDelayMs = 20;
+
+/** Writes are refused, and the log stays unhurt, while the disk has less free space than this beyond what they need. */
+export const diskHeadroomBytes = 64 * MiB;
+
+/** Bytes accepted and not yet written: past it the server reads no further requests until the disk catches up. */
+export const pendingBytesMax = 64 * MiB;
+
+/** Cut tails are evidence, kept for a person to look at; sixteen of them tell the story of a machine that crashes. */
+export const tornFilesKept = 16;
+
+// --- Wire ------------------------------------------------------------------------------------------------
+
+/** The largest frame either side accepts: the largest batch, and the bytes around it. */
+export const frameBytesMax = batchBytesMax + 1 * MiB;
+
+/** Before its hello a peer is a stranger: it may make the server hold no more than this. */
+export const helloFrameBytesMax = 4 * KiB;
+
+/** A connection that has this many requests unanswered is not read from until some are answered. */
+export const inFlightRequestsMax = 16_384;
+
+/** A connection that leaves this many response bytes unread is not read from until it has taken them. */
+export const outputBytesMax = 8 * MiB;
+
+/** The same, for all connections together: past it, those with the most unread bytes are closed. */
+export const outputBytesTotalMax = 512 * MiB;
+
+/** File descriptors are finite, and each connection costs a few KiB. */
+export const connectionsMax = 10_000;
+
+/** A stranger has this long to say hello. */
+export const helloDeadlineMs = 10_000;
+
+/** A frame that was begun must be finished within this, and its bytes must keep coming. */
+export const frameDeadlineMs = 30_000;
+
+/** A connection without any request for this long is closed; the client's keepalive is far below it. */
+export const idleDeadlineMs = 300_000;
+
+/** A peer that takes nothing of what waits for it for this long is closed. */
+export const outputDeadlineMs = 60_000;
+
+/** SIGTERM lets connected peers finish for this long. */
+export const drainDeadlineMs = 10_000;
+
+/** Keys of one getMany; the answer is cut by bytes as well. */
+export const getManyKeysMax = 65_536;
+
+/** A page of a scan, or of a getMany, stops growing here: small enough to interleave, large enough to stream. */
+export const pageBytesMax = 256 * KiB;
+export const pageEntriesMax = 4_096;
+
+/** What a client may call itself in its hello: enough for a name and a version, short enough for every line of a log. */
+export const clientNameBytesMax = 255;
+
+/** Credentials are a token or a user with a password; the hello's frame must hold them before anybody is trusted. */
+export const credentialsBytesMax = 1 * KiB;
+
+/** A session is named by 16 random bytes: two clients never choose the same. */
+export const sessionBytes = 16;
+
+/** An error's message is for a person to read; past this it is cut. */
+export const errorMessageBytesMax = 1 * KiB;
+
+/** The numbers that an error carries for a program to read. No error has more than two; the rest is room to grow. */
+export const errorDetailsMax = 8;
+
+/** The maps of the hello and of stats are read by a general decoder, so they are kept small and flat. */
+export const mapBytesMax = 64 * KiB;
+export const mapDepthMax = 4;
+
+// --- Server ----------------------------------------------------------------------------------------------
+
+/** Deadlines are checked this often, by one timer for all connections; each is meant to be coarse by this much. */
+export const sweepIntervalMs = 1_000;
+
+/** An unfinished frame has this long before its speed is looked at: one lost packet may cost a second or two. */
+export const frameGraceMs = 10_000;
+
+/** After its grace a frame must have come at least this fast: bytes one at a time hold memory for as long as they like. */
+export const frameBytesPerSecondMin = 1 * KiB;
+
+/** A connection that was ended stays half open for this long, so that its last words are read before a reset eats them. */
+export const lingerDeadlineMs = 2_000;
+
+/** After the notice of a shutdown a peer's requests are still refused by name for this long; then nobody listens. */
+export const drainGraceMs = 50;
+
+/** A process whose disk failed must go soon; its peers have this long to hear why. */
+export const faultDeadlineMs = 1_000;
+
+/** Idle output buffers kept for the next answers: how many, and how large one may have grown to be kept. */
+export const spareWritersMax = 256;
+export const spareWriterBytesMax = 64 * KiB;
+
+// --- Client ----------------------------------------------------------------------------------------------
+
+/** A call may take this long in all, waiting, sent and being carried out, unless its caller says otherwise. */
+export const callTimeoutMsDefault = 5_000;
+
+/** A timer of JavaScript counts its milliseconds in 31 bits: longer ones would fire at once. */
+export const timerMsMax = 2 ** 31 - 1;
+
+/** `connect` tries for this long: a server that was started at the same time gets the time to recover. */
+export const connectTimeoutMsDefault = 5_000;
+
+/** One attempt to connect, hello included, takes no longer: what hangs is given up and begun again. */
+export const connectAttemptMsMax = 5_000;
+
+/** `close` waits this long for the answers that are still to come. */
+export const closeTimeoutMsDefault = 5_000;
+
+/** Requests of a client that wait to be sent: the largest frame and as much again beside it. */
+export const queueBytesMaxDefault = 64 * MiB;
+
+/** What a waiting call costs beside its frame (its slot, its promise and what awaits it), charged to the queue. */
+export const queuedCallBytes = 256;
+
+/** A client sends in slices of this size: what the socket did not take yet is certainly not applied. */
+export const sendSliceBytesMax = 256 * KiB;
+
+/** Calls of one client at the same time: a correlation id holds the slot in 20 bits, and the slot's use in the other 12. */
+export const callSlotsMax = 2 ** 20 - 2;
+
+/** A silent server is asked for a sign of life after this long, well before it closes an idle connection. */
+export const keepAliveMsDefault = 15_000;
+
+/** A server that gives no sign of life for this long after it was asked is gone. */
+export const keepAliveTimeoutMsDefault = 5_000;
+
+/** The first attempt to reconnect follows within this, each next one within twice as long, at random. */
+export const reconnectDelayMsFirst = 50;
+
+/** Attempts to reconnect are at most this far apart: a server that comes back is found within it. */
+export const reconnectDelayMsMaxDefault = 2_000;
+
+/** Arrays and objects within a msgpack value nest no deeper: their reader calls itself. */
+export const valueDepthMax = 128;
+
+/** A page of a scan ends after looking at so many keys, deleted ones too: a desert of tombstones costs 10 ms a page. */
+export const pageVisitsMax = 65_536;
