@@ -1,0 +1,358 @@
+import { join } from "node:path";
+import { assert } from "../lib/assert.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { HoldfastError } from "../lib/errors.ts";
+import { randomBytes, type Random } from "../lib/random.ts";
+import type { FileSystem } from "../vfs/file-system.ts";
+import { segmentName } from "./directory.ts";
+import { DiskFullError, StorageFaultError } from "./errors.ts";
+import { GroupBuilder } from "./group-builder.ts";
+import { SegmentFile } from "./segment-file.ts";
+import type { SegmentImage } from "./segment-image.ts";
+
+/**
+ * The disk side of the log: takes groups from the builder, one at a time and in order, and makes them durable.
+ *
+ *   append, append, … ──> open group ──take──> write ──> datasync ──> durableSeq ──> listener.advanced()
+ *                             ^                   one group in flight      │
+ *                             └────── fills while a sync is in flight <────┘
+ *
+ * One group in flight (mode "always"): group N+1 is written only after group N's sync returned. So a crash tears
+ * one group at most, a valid group proves that everything before it was durable, and throughput rises with the
+ * sync's latency instead of falling, because the next group fills meanwhile.
+ *
+ * Any failure of the disk stops the writer for good (StorageFaultError); nothing is tried again.
+ */
+export class LogWriter {
+  readonly builder: GroupBuilder;
+  readonly storeId: Uint8Array;
+  /** Records up to this seq are truncated, durably. */
+  floorSeq: number;
+  /** Sealed segments that still exist, oldest first. */
+  readonly sealed: SegmentSpan[];
+  /** What stopped the writer, if something did. */
+  stopped: HoldfastError | undefined;
+  syncCount = 0;
+  readonly #options: LogWriterOptions;
+  #segment: SegmentFile;
+  /** The floor that the newest written group carries, and the one that was asked for. */
+  #floorWritten: number;
+  #floorRequested: number;
+  readonly #barriers: Barrier[] = [];
+  #groupsWritten = 0;
+  #bytesAdmitted = 0;
+  #running: Promise<void> | undefined;
+  #backgroundSync: Promise<void> | undefined;
+  #wakeScheduled = false;
+  #syncTimerArmed = false;
+  #sealTimerArmed = false;
+  /** Whether a later durable header vouches for every group with records, so that no seal is due. */
+  #vouchedFor: boolean;
+
+  constructor(options: LogWriterOptions, start: LogStart) {
+    this.#options = options;
+    this.#segment = start.segment;
+    this.#vouchedFor = start.vouchedFor;
+    this.storeId = start.storeId;
+    this.floorSeq = this.#floorWritten = this.#floorRequested = start.floorSeq;
+    this.sealed = start.sealed;
+    this.builder = new GroupBuilder({
+      image: start.segment.image,
+      appendedSeq: start.segment.writtenSeq,
+      segmentBytesMax: options.segmentBytesMax,
+      onSegment: (image) => options.listener.segmentBegun(image),
+    });
+    this.#measureDisk();
+    this.#scheduleSeal();
+  }
+
+  get writtenSeq(): number {
+    return this.#segment.writtenSeq;
+  }
+
+  get durableSeq(): number {
+    return this.#segment.durableSeq;
+  }
+
+  /** What may be acknowledged and observed: in "always" what was synced, in the other modes what was written. */
+  get ackableSeq(): number {
+    return this.#options.syncMode === "always" ? this.#segment.durableSeq : this.#segment.writtenSeq;
+  }
+
+  /** The active segment, up to where its content may be shown. */
+  get active(): SegmentSpan {
+    const { image, durableOffset, writtenOffset } = this.#segment;
+    const bytes = this.#options.syncMode === "always" ? durableOffset : writtenOffset;
+    return { number: image.number, lastSeq: this.ackableSeq, bytes };
+  }
+
+  /**
+   * Before records of `bytes` bytes together are appended: throws unless the log takes them, with nothing changed,
+   * and makes room for them in one group.
+   */
+  reserve(bytes: number): void {
+    if (this.stopped !== undefined) throw this.stopped;
+    if (bytes > this.#bytesAdmitted) this.#measureDisk();
+    if (bytes > this.#bytesAdmitted) {
+      const { fileSystem, directory, diskHeadroomBytes } = this.#options;
+      throw new DiskFullError(directory, fileSystem.freeBytes(directory), bytes + diskHeadroomBytes);
+    }
+    this.#bytesAdmitted -= bytes;
+    this.builder.makeRoom(bytes);
+  }
+
+  /** Sees to it that what was appended is written soon: after the sockets that are ready now were read. */
+  wake(): void {
+    if (this.#wakeScheduled || this.#running !== undefined || this.stopped !== undefined) return;
+    this.#wakeScheduled = true;
+    this.#options.clock.afterPoll(() => {
+      this.#wakeScheduled = false;
+      this.#start();
+    });
+  }
+
+  /** Resolves when everything that was appended before the call is durable, in every mode. */
+  sync(): Promise<void> {
+    return this.#barrier(async () => {});
+  }
+
+  /** Truncates through `seq`, durably, and then deletes the segments that hold nothing above it. */
+  truncate(seq: number): Promise<void> {
+    assert(seq <= this.builder.appendedSeq, "only what was appended is truncated");
+    if (this.stopped !== undefined) return Promise.reject(this.stopped);
+    this.#floorRequested = Math.max(this.#floorRequested, seq);
+    this.builder.seal();
+    // The active segment is deleted too if it holds nothing more; its successor's header keeps the numbers.
+    if (seq === this.builder.appendedSeq && this.builder.image.firstSeq <= seq) this.builder.beginSegment(0);
+    const { image } = this.builder;
+    return this.#barrier(async () => {
+      if (image.number > this.#segment.image.number) await this.#startSegment(image);
+      this.floorSeq = this.#floorWritten;
+      await this.#deleteCovered();
+    });
+  }
+
+  /** Writes and syncs all that was appended, vouches for it with a seal, and lets the file go. */
+  async close(reason: HoldfastError): Promise<void> {
+    if (this.stopped === undefined) {
+      await this.sync();
+      if (!this.#vouchedFor) this.builder.seal();
+      await this.sync();
+    }
+    await this.stop(reason);
+  }
+
+  /** Takes nothing more. What is in flight is finished; what was not written yet never will be. */
+  async stop(reason: HoldfastError): Promise<void> {
+    const alreadyStopped = this.stopped !== undefined;
+    this.stopped ??= reason;
+    await this.#running;
+    await this.#backgroundSync;
+    if (alreadyStopped) return;
+    this.#segment.close();
+    for (const barrier of this.#barriers.splice(0)) barrier.reject(reason);
+  }
+
+  /** Runs `action` when all that was appended before the call is durable, and before anything later is written. */
+  #barrier(action: () => Promise<void>): Promise<void> {
+    if (this.stopped !== undefined) return Promise.reject(this.stopped);
+    this.builder.closeGroup();
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#barriers.push({ afterGroups: this.builder.groupsClosed, action, resolve, reject });
+    this.wake();
+    return promise;
+  }
+
+  #start(): void {
+    if (this.#running !== undefined || this.stopped !== undefined) return;
+    this.#running = this.#run()
+      .catch((error) => this.#fail(error))
+      .finally(() => {
+        this.#running = undefined;
+        if (this.builder.hasWork || this.#barriers.length > 0) this.wake();
+      });
+  }
+
+  async #run(): Promise<void> {
+    while (this.stopped === undefined) {
+      const barrier = this.#barriers[0];
+      if (barrier !== undefined && barrier.afterGroups <= this.#groupsWritten) {
+        await this.#makeDurable();
+        await barrier.action();
+        this.#barriers.shift();
+        barrier.resolve();
+        continue;
+      }
+      const group = this.builder.take();
+      if (group === undefined) break;
+      if (group.image !== this.#segment.image) await this.#startSegment(group.image);
+      // A floor is written with or after the records that it covers: else a crash could leave it above them.
+      const lastSeq = group.firstSeq + group.recordCount - 1;
+      if (this.#floorRequested <= lastSeq) this.#floorWritten = this.#floorRequested;
+      this.#segment.write(group, this.#floorWritten);
+      this.#groupsWritten++;
+      this.#vouchedFor = group.recordCount === 0;
+      this.builder.pendingBytes -= group.end - group.start;
+      this.#measureDisk();
+      if (this.#options.syncMode === "always") {
+        await this.#makeDurable();
+      } else {
+        this.#options.listener.advanced();
+        this.#scheduleSync();
+      }
+    }
+    this.#scheduleSeal();
+  }
+
+  async #makeDurable(): Promise<void> {
+    while (this.#segment.durableOffset < this.#segment.writtenOffset) {
+      await (this.#backgroundSync ?? this.#syncOnce());
+      if (this.stopped instanceof StorageFaultError) throw this.stopped;
+    }
+  }
+
+  async #syncOnce(): Promise<void> {
+    await this.#segment.sync();
+    this.syncCount++;
+    this.#options.listener.advanced();
+  }
+
+  /** Mode "batch": a sync follows within so many records or so much time, and never holds up a write. */
+  #scheduleSync(): void {
+    if (this.#options.syncMode !== "batch" || this.stopped !== undefined) return;
+    if (this.#segment.durableOffset === this.#segment.writtenOffset) return;
+    if (this.writtenSeq - this.durableSeq >= this.#options.batchRecordsMax) {
+      this.#syncInBackground();
+    } else if (!this.#syncTimerArmed) {
+      this.#syncTimerArmed = true;
+      this.#options.clock.schedule(this.#options.batchDelayMs, () => {
+        this.#syncTimerArmed = false;
+        if (this.#segment.durableOffset < this.#segment.writtenOffset) this.#syncInBackground();
+      });
+    }
+  }
+
+  #syncInBackground(): void {
+    if (this.#backgroundSync !== undefined || this.stopped !== undefined) return;
+    this.#backgroundSync = this.#syncOnce()
+      .catch((error) => this.#fail(error))
+      .finally(() => {
+        this.#backgroundSync = undefined;
+        this.#scheduleSync();
+        this.#scheduleSeal();
+      });
+  }
+
+  /**
+   * Damage to the last group can't be told from a tear, on any single machine. So when the log falls idle, a
+   * group without records follows and vouches for the one before it. The timer is not rearmed by every group: it
+   * looks when it fires, so a seal comes after one to two delays of silence.
+   */
+  #scheduleSeal(): void {
+    const isDurable = this.#segment.durableOffset === this.#segment.writtenOffset;
+    if (this.#sealTimerArmed || this.#vouchedFor || !isDurable || this.stopped !== undefined) return;
+    this.#sealTimerArmed = true;
+    const groupsWritten = this.#groupsWritten;
+    this.#options.clock.schedule(this.#options.sealDelayMs, () => {
+      this.#sealTimerArmed = false;
+      const isIdle =
+        groupsWritten === this.#groupsWritten && !this.builder.hasWork && this.#running === undefined;
+      if (!isIdle) return this.#scheduleSeal();
+      if (this.#vouchedFor || this.stopped !== undefined) return;
+      this.builder.seal();
+      this.wake();
+    });
+  }
+
+  /** Seals the active segment, and begins the next one, whose header vouches for it. */
+  async #startSegment(image: SegmentImage): Promise<void> {
+    const { fileSystem, directory, random } = this.#options;
+    await this.#makeDurable();
+    const predecessor = this.#segment.end;
+    const next = await SegmentFile.begin(fileSystem, directory, image, {
+      storeId: this.storeId,
+      number: image.number,
+      firstSeq: image.firstSeq,
+      floorSeq: this.#floorWritten,
+      salt: randomBytes(random, 8),
+      predecessor,
+    });
+    this.#segment.close();
+    this.#segment = next;
+    this.#vouchedFor = true;
+    this.sealed.push({ number: predecessor.number, lastSeq: predecessor.lastSeq, bytes: predecessor.bytes });
+  }
+
+  /** Oldest first, so that what a crash leaves is a run without gaps; and only below a floor that is durable. */
+  async #deleteCovered(): Promise<void> {
+    const { fileSystem, directory } = this.#options;
+    let deleted = 0;
+    while (this.sealed.length > 0 && this.sealed[0]!.lastSeq <= this.floorSeq) {
+      const { number } = this.sealed.shift()!;
+      fileSystem.unlink(join(directory, segmentName(number)));
+      deleted++;
+    }
+    if (deleted > 0) await fileSystem.syncDirectory(directory);
+  }
+
+  /** How much may be appended before the disk is asked again: foreseeing a full disk beats recovering from one. */
+  #measureDisk(): void {
+    const { fileSystem, directory, diskHeadroomBytes } = this.#options;
+    this.#bytesAdmitted = fileSystem.freeBytes(directory) - this.builder.pendingBytes - diskHeadroomBytes;
+  }
+
+  #fail(error: unknown): void {
+    if (this.stopped instanceof StorageFaultError) return;
+    const fault = new StorageFaultError(this.#options.directory, error);
+    this.stopped = fault;
+    for (const barrier of this.#barriers.splice(0)) barrier.reject(fault);
+    this.#options.listener.faulted(fault);
+  }
+}
+
+export interface LogWriterOptions {
+  fileSystem: FileSystem;
+  directory: string;
+  clock: Clock;
+  random: Random;
+  /** "always": acknowledged means synced. "batch": a sync follows soon. "none": the system decides when. */
+  syncMode: "always" | "batch" | "none";
+  segmentBytesMax: number;
+  batchRecordsMax: number;
+  batchDelayMs: number;
+  sealDelayMs: number;
+  diskHeadroomBytes: number;
+  listener: LogListener;
+}
+
+export interface LogListener {
+  /** writtenSeq or durableSeq went up. */
+  advanced(): void;
+  /** What is appended next lies in this image, a new segment's. */
+  segmentBegun(image: SegmentImage): void;
+  /** The log has failed for good. What was not acknowledged has an unknown outcome. */
+  faulted(fault: StorageFaultError): void;
+}
+
+/** What recovery hands over. */
+export interface LogStart {
+  storeId: Uint8Array;
+  segment: SegmentFile;
+  sealed: SegmentSpan[];
+  floorSeq: number;
+  vouchedFor: boolean;
+}
+
+export interface SegmentSpan {
+  number: number;
+  lastSeq: number;
+  bytes: number;
+}
+
+/** Waits until as many groups were written and everything is durable. */
+interface Barrier {
+  afterGroups: number;
+  action: () => Promise<void>;
+  resolve: () => void;
+  reject: (reason: HoldfastError) => void;
+}

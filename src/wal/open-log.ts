@@ -1,0 +1,74 @@
+import { randomBytes } from "../lib/random.ts";
+import { makeDurableDirectory } from "./directory.ts";
+import { LogWriter, type LogStart, type LogWriterOptions, type SegmentSpan } from "./log-writer.ts";
+import { inTurn, Ownership } from "./ownership.ts";
+import { repairLog, type Repair } from "./repair.ts";
+import { SegmentFile } from "./segment-file.ts";
+import { noPredecessor } from "./segment-header.ts";
+import { SegmentImage, reserveImage } from "./segment-image.ts";
+import { surveyLog, type LogSurvey, type SurveyVisitor, type Verdict } from "./survey.ts";
+
+/**
+ * Takes the log in a directory: ownership, survey, repair, and a writer that goes on where the log ends. What the
+ * visitor saw may be served once this has resolved, for only then was it written and synced by this boot. A
+ * damaged log throws its WalCorruptionError, with nothing changed.
+ */
+export async function openLog(options: LogWriterOptions, visitor?: SurveyVisitor): Promise<OpenedLog> {
+  const { fileSystem, directory } = options;
+  await makeDurableDirectory(fileSystem, directory);
+  return inTurn(fileSystem, directory, async () => {
+    const ownership = await Ownership.acquire(fileSystem, directory);
+    try {
+      const survey = surveyLog(fileSystem, directory, {
+        segmentCapacity: options.segmentBytesMax,
+        ...(visitor === undefined ? {} : { visitor }),
+      });
+      if (survey.verdict.kind === "corrupt") throw survey.verdict.error;
+      const repair = await repairLog(fileSystem, directory, survey);
+      const start = repair.file === undefined ? await firstBoot(options) : goOn(survey, repair);
+      const writer = new LogWriter(options, start);
+      return { writer, ownership, verdict: survey.verdict, tornFile: repair.tornFile };
+    } catch (error) {
+      ownership.release();
+      throw error;
+    }
+  });
+}
+
+export interface OpenedLog {
+  writer: LogWriter;
+  ownership: Ownership;
+  /** How the log was found: clean, or with a torn tail. */
+  verdict: Verdict;
+  /** Where a torn tail was put aside, if there was one. */
+  tornFile: string | undefined;
+}
+
+/** A log begins to exist with its first segment, which appears whole or not at all. */
+async function firstBoot(options: LogWriterOptions): Promise<LogStart> {
+  const { fileSystem, directory, random, segmentBytesMax } = options;
+  const storeId = randomBytes(random, 16);
+  const image = reserveImage(1, 1, segmentBytesMax);
+  const salt = randomBytes(random, 8);
+  const header = { storeId, number: 1, firstSeq: 1, floorSeq: 0, salt, predecessor: noPredecessor };
+  const segment = await SegmentFile.begin(fileSystem, directory, image, header);
+  return { storeId, segment, sealed: [], floorSeq: 0, vouchedFor: true };
+}
+
+function goOn(survey: LogSurvey, repair: Repair): LogStart {
+  const last = survey.segments.at(-1)!;
+  const { walk, header } = last;
+  const image = new SegmentImage(last.number, header.firstSeq, last.bytes, walk.end);
+  const sealed: SegmentSpan[] = survey.segments.slice(0, -1).map((segment) => ({
+    number: segment.number,
+    lastSeq: segment.walk.lastSeq,
+    bytes: segment.fileBytes,
+  }));
+  return {
+    storeId: header.storeId,
+    segment: new SegmentFile(repair.file!, image, header.salt, walk.lastSeq, walk.lastChecksum),
+    sealed,
+    floorSeq: survey.floorSeq,
+    vouchedFor: walk.recordsEnd <= walk.durableThrough,
+  };
+}

@@ -1,0 +1,82 @@
+import { systemClock, type Clock } from "../lib/clock.ts";
+import { InvalidArgumentError } from "../lib/errors.ts";
+import { diskHeadroomBytes, sealDelayMs, segmentBytesLimit, segmentBytesMaxDefault } from "../lib/limits.ts";
+import { systemRandom, type Random } from "../lib/random.ts";
+import type { FileSystem } from "../vfs/file-system.ts";
+import { realFileSystem } from "../vfs/real.ts";
+import { segmentHeaderBytes } from "./format.ts";
+import type { LogWriterOptions } from "./log-writer.ts";
+
+/** What an acknowledgement waits for. */
+export type SyncMode = "always" | "batch" | "none";
+
+/** How to open a log; everything has a default. */
+export interface WalOptions {
+  /**
+   * "always" (default): resolved means synced. "batch": resolved means written, a sync follows within
+   * batchRecordsMax records or batchDelayMs. "none": resolved means written; the system syncs when it likes.
+   */
+  syncMode?: SyncMode;
+  /** A segment that would grow past this is sealed and the next begun. Bytes; default 64 MiB, at most 1 GiB. */
+  segmentBytesMax?: number;
+  /** Mode "batch": at most so many records are unsynced before a sync begins. Default 100. */
+  batchRecordsMax?: number;
+  /** Mode "batch": at most so long before a sync begins. Milliseconds; default 10. */
+  batchDelayMs?: number;
+  /** An idle log vouches for its last group after one to two of these. Milliseconds; default 20. */
+  sealDelayMs?: number;
+  /** Appends are refused while the disk has less than this to spare. Bytes; default 64 MiB. */
+  diskHeadroomBytes?: number;
+  /**
+   * What to do about damage that no crash explains. "refuse" (default): throw WalCorruptionError. "stop": open for
+   * reading only, up to the damage, which `corruption` then holds.
+   */
+  onCorruption?: "refuse" | "stop";
+  /** The world, for tests. */
+  fileSystem?: FileSystem;
+  clock?: Clock;
+  random?: Random;
+}
+
+const syncModes: readonly string[] = ["always", "batch", "none"];
+
+/** Fills in the defaults and refuses what makes no sense, by name. */
+export function resolveOptions(directory: string, options: WalOptions): Omit<LogWriterOptions, "listener"> {
+  const syncMode = options.syncMode ?? "always";
+  if (!syncModes.includes(syncMode)) {
+    throw new InvalidArgumentError(
+      `Cannot open a log with sync mode "${syncMode}": it must be "always", "batch" or "none"`,
+    );
+  }
+  const onCorruption = options.onCorruption ?? "refuse";
+  if (onCorruption !== "refuse" && onCorruption !== "stop") {
+    throw new InvalidArgumentError(
+      `Cannot open a log with onCorruption "${onCorruption}": it must be "refuse" or "stop"`,
+    );
+  }
+  return {
+    fileSystem: options.fileSystem ?? realFileSystem,
+    directory,
+    clock: options.clock ?? systemClock,
+    random: options.random ?? systemRandom,
+    syncMode,
+    segmentBytesMax: within("segmentBytesMax", options.segmentBytesMax ?? segmentBytesMaxDefault, {
+      least: 2 * segmentHeaderBytes,
+      most: segmentBytesLimit,
+    }),
+    batchRecordsMax: within("batchRecordsMax", options.batchRecordsMax ?? 100, { least: 1, most: 1_000_000 }),
+    batchDelayMs: within("batchDelayMs", options.batchDelayMs ?? 10, { least: 1, most: 60_000 }),
+    sealDelayMs: within("sealDelayMs", options.sealDelayMs ?? sealDelayMs, { least: 1, most: 60_000 }),
+    diskHeadroomBytes: within("diskHeadroomBytes", options.diskHeadroomBytes ?? diskHeadroomBytes, {
+      least: 0,
+      most: Number.MAX_SAFE_INTEGER,
+    }),
+  };
+}
+
+function within(name: string, value: number, bounds: { least: number; most: number }): number {
+  if (Number.isSafeInteger(value) && value >= bounds.least && value <= bounds.most) return value;
+  throw new InvalidArgumentError(
+    `Cannot open a log with ${name} ${value}: it must be a whole number from ${bounds.least} to ${bounds.most}`,
+  );
+}

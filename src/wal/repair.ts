@@ -1,0 +1,73 @@
+import { join } from "node:path";
+import { assert } from "../lib/assert.ts";
+import { tornFilesKept } from "../lib/limits.ts";
+import { writeFully, type File, type FileSystem } from "../vfs/file-system.ts";
+import { publishFile, segmentName } from "./directory.ts";
+import { fileBytes, type LogSurvey, type SurveyedSegment } from "./survey.ts";
+
+/**
+ * Makes a surveyed log fit to be appended to, and its content durable by this process's own doing. Every step
+ * may be cut by a crash and is done again by the next start:
+ *
+ *  1. files that nobody finished, and leftovers of an interrupted truncation, are deleted;
+ *  2. a torn tail is copied aside, synced, and only then cut off;
+ *  3. what the last group does not vouch for is written once more and synced. After a crash the page cache may
+ *     hold bytes that never reached the disk, and after a failed sync it even calls them clean, so that another
+ *     sync would do nothing. What recovery serves must have been written, and synced, by this boot.
+ */
+export async function repairLog(
+  fileSystem: FileSystem,
+  directory: string,
+  survey: LogSurvey,
+): Promise<Repair> {
+  assert(survey.verdict.kind !== "corrupt", "a damaged log is never touched");
+  const { verdict, listing } = survey;
+  for (const name of listing.unfinished) fileSystem.unlink(join(directory, name));
+  for (const number of survey.leftovers) fileSystem.unlink(join(directory, segmentName(number)));
+
+  const last = survey.segments.at(-1);
+  if (last === undefined) {
+    await fileSystem.syncDirectory(directory);
+    return { file: undefined, tornFile: undefined };
+  }
+  let tornFile: string | undefined;
+  if (verdict.kind === "torn") tornFile = await keepAside(fileSystem, directory, last, listing.torn);
+
+  const file = fileSystem.open(join(directory, segmentName(last.number)));
+  try {
+    const { durableThrough, end } = last.walk;
+    if (verdict.kind === "torn") file.truncate(end);
+    writeFully(file, last.bytes.subarray(durableThrough, end), durableThrough);
+    await file.sync();
+    await fileSystem.syncDirectory(directory);
+  } catch (error) {
+    file.close();
+    throw error;
+  }
+  return { file, tornFile };
+}
+
+export interface Repair {
+  /** The last segment, open for appending; undefined for a log without segments. */
+  file: File | undefined;
+  /** Where the cut bytes are kept. */
+  tornFile: string | undefined;
+}
+
+async function keepAside(
+  fileSystem: FileSystem,
+  directory: string,
+  last: SurveyedSegment,
+  torn: string[],
+): Promise<string> {
+  const tail = fileBytes(last).subarray(last.walk.end);
+  const stem = `${segmentName(last.number).slice(0, -".wal".length)}-${last.walk.end}`;
+  let name = `${stem}.torn`;
+  for (let copy = 2; torn.includes(name); copy++) name = `${stem}-${copy}.torn`;
+  const file = await publishFile(fileSystem, directory, name, tail);
+  file.close();
+  for (const old of torn.slice(0, Math.max(0, torn.length + 1 - tornFilesKept))) {
+    fileSystem.unlink(join(directory, old));
+  }
+  return join(directory, name);
+}

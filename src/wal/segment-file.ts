@@ -1,0 +1,113 @@
+import { assert } from "../lib/assert.ts";
+import { crc32c } from "../lib/crc32c.ts";
+import { writeFully, type File, type FileSystem } from "../vfs/file-system.ts";
+import { publishFile, segmentName } from "./directory.ts";
+import { groupHeaderBytes, segmentHeaderBytes } from "./format.ts";
+import type { Group } from "./group-builder.ts";
+import { encodeGroupHeader, saltSeed } from "./group-header.ts";
+import { encodeSegmentHeader, type SegmentEnd, type SegmentHeader } from "./segment-header.ts";
+import type { SegmentImage } from "./segment-image.ts";
+
+/**
+ * The file of the active segment: knows what was written to it and what was synced, and chains its groups.
+ *
+ * Invariant: durableOffset <= writtenOffset <= image.used, and likewise durableSeq <= writtenSeq.
+ */
+export class SegmentFile {
+  readonly image: SegmentImage;
+  writtenSeq: number;
+  durableSeq: number;
+  writtenOffset: number;
+  durableOffset: number;
+  readonly #file: File;
+  readonly #seed: number;
+  #lastChecksum: number;
+
+  /** Goes on with a file whose content up to image.used is durable. */
+  constructor(file: File, image: SegmentImage, salt: Uint8Array, lastSeq: number, lastChecksum: number) {
+    this.image = image;
+    this.writtenSeq = this.durableSeq = lastSeq;
+    this.writtenOffset = this.durableOffset = image.used;
+    this.#file = file;
+    this.#seed = saltSeed(salt);
+    this.#lastChecksum = lastChecksum;
+  }
+
+  /** Begins a new file for `image`; resolves once its header and its directory entry are durable. */
+  static async begin(
+    fileSystem: FileSystem,
+    directory: string,
+    image: SegmentImage,
+    header: SegmentHeader,
+  ): Promise<SegmentFile> {
+    assert(header.number === image.number && header.firstSeq === image.firstSeq, "a header fits its image");
+    const checksum = encodeSegmentHeader(image.bytes, header);
+    const content = image.bytes.subarray(0, segmentHeaderBytes);
+    const file = await publishFile(fileSystem, directory, segmentName(header.number), content);
+    const lastSeq = header.firstSeq - 1;
+    const segment = new SegmentFile(file, image, header.salt, lastSeq, checksum);
+    // Groups may lie in the image already, but only the header is in the file.
+    segment.writtenOffset = segment.durableOffset = segmentHeaderBytes;
+    return segment;
+  }
+
+  get path(): string {
+    return this.#file.path;
+  }
+
+  /** How a successor's header describes this segment. */
+  get end(): SegmentEnd {
+    assert(this.durableOffset === this.writtenOffset, "a segment is sealed once all of it is durable");
+    return {
+      number: this.image.number,
+      lastSeq: this.writtenSeq,
+      bytes: this.writtenOffset,
+      lastChecksum: this.#lastChecksum,
+    };
+  }
+
+  /** Fills the group's header and hands all of it to the system. */
+  write(group: Group, floorSeq: number): void {
+    assert(
+      group.image === this.image && group.start === this.writtenOffset,
+      "groups lie one behind the other",
+    );
+    assert(group.firstSeq === this.writtenSeq + 1, "groups are written in the order of their seqs");
+    const { bytes } = this.image;
+    const payload = bytes.subarray(group.start + groupHeaderBytes, group.end);
+    this.#lastChecksum = encodeGroupHeader(
+      bytes,
+      {
+        recordCount: group.recordCount,
+        payloadBytes: payload.length,
+        payloadChecksum: payload.length === 0 ? 0 : crc32c(payload),
+        offset: group.start,
+        firstSeq: group.firstSeq,
+        floorSeq,
+        durableThrough: this.durableOffset,
+        previousChecksum: this.#lastChecksum,
+      },
+      this.#seed,
+    );
+    writeFully(this.#file, bytes.subarray(group.start, group.end), group.start);
+    this.writtenOffset = group.end;
+    this.writtenSeq += group.recordCount;
+  }
+
+  /**
+   * Makes durable what was written before the call. The target is taken first: what is written while the sync
+   * runs may or may not be covered by it, so it is not counted.
+   */
+  async sync(): Promise<void> {
+    const offset = this.writtenOffset;
+    const seq = this.writtenSeq;
+    await this.#file.datasync();
+    assert(offset >= this.durableOffset, "what is durable stays durable");
+    this.durableOffset = offset;
+    this.durableSeq = seq;
+  }
+
+  close(): void {
+    this.#file.close();
+  }
+}
