@@ -1,0 +1,209 @@
+import * as fs from "node:fs";
+import { assert } from "../lib/assert.ts";
+import { type File, type FileSystem, type Lock, LockHeldError } from "./file-system.ts";
+import { fullSync, releaseFlock, tryFlock } from "./libc.ts";
+
+/**
+ * The disk. The only importer of node:fs.
+ *
+ * What it trusts Bun to do (each seen with strace, and tested where a test can see it): every descriptor is opened
+ * close-on-exec, so no child process keeps a file or a lock alive; a read or write that a signal interrupts is
+ * begun again, a sync never is; the callback forms of the syncs run on a thread pool and report the system's answer.
+ *
+ * On Linux a sync is fdatasync or fsync, which make the drive empty its cache. On macOS neither does, so there
+ * F_FULLFSYNC follows the fsync; it blocks the event loop, but finds the pages already with the drive.
+ */
+export const realFileSystem: FileSystem = {
+  create(path) {
+    const { O_CREAT, O_EXCL, O_RDWR } = fs.constants;
+    return new RealFile(path, fs.openSync(path, O_CREAT | O_EXCL | O_RDWR, 0o600));
+  },
+
+  open(path) {
+    return new RealFile(path, fs.openSync(path, fs.constants.O_RDWR));
+  },
+
+  openRead(path) {
+    return new RealFile(path, fs.openSync(path, fs.constants.O_RDONLY));
+  },
+
+  list(path) {
+    return fs.readdirSync(path);
+  },
+
+  exists(path) {
+    // Not existsSync: that calls a path absent when it merely could not look, and a store would be begun afresh.
+    return fs.statSync(path, { throwIfNoEntry: false }) !== undefined;
+  },
+
+  makeDirectory(path) {
+    try {
+      fs.mkdirSync(path, { mode: 0o700 });
+    } catch (error) {
+      if (codeOf(error) !== "EEXIST" || !fs.statSync(path).isDirectory()) throw error;
+    }
+  },
+
+  rename(from, to) {
+    fs.renameSync(from, to);
+  },
+
+  unlink(path) {
+    fs.unlinkSync(path);
+  },
+
+  async syncDirectory(path) {
+    const fd = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_DIRECTORY);
+    try {
+      await sync(fd, fs.fsync);
+    } finally {
+      fs.closeSync(fd);
+    }
+  },
+
+  freeBytes(path) {
+    const stats: fs.StatsFs & { frsize?: number } = fs.statfsSync(path);
+    // Blocks are counted in units of frsize; bsize is what the file system likes to transfer, and may be larger.
+    return stats.bavail * (stats.frsize || stats.bsize);
+  },
+
+  realPath(path) {
+    return fs.realpathSync(path);
+  },
+
+  lock(path) {
+    const fd = fs.openSync(path, fs.constants.O_CREAT | fs.constants.O_RDWR, 0o600);
+    try {
+      if (!tryFlock(fd)) throw new LockHeldError(path, readHolder(fd));
+    } catch (error) {
+      fs.closeSync(fd);
+      throw error;
+    }
+    writeHolder(fd);
+    return new RealLock(fd);
+  },
+};
+
+class RealFile implements File {
+  readonly path: string;
+  readonly #fd: number;
+  #closed = false;
+  #syncsInFlight = 0;
+
+  constructor(path: string, fd: number) {
+    this.path = path;
+    this.#fd = fd;
+  }
+
+  size(): number {
+    assert(!this.#closed, "only an open file has a size");
+    return fs.fstatSync(this.#fd).size;
+  }
+
+  read(target: Uint8Array, position: number): number {
+    assert(!this.#closed, "only an open file is read");
+    return fs.readSync(this.#fd, target, 0, target.length, position);
+  }
+
+  write(source: Uint8Array, position: number): number {
+    assert(!this.#closed, "only an open file is written");
+    return fs.writeSync(this.#fd, source, 0, source.length, position);
+  }
+
+  truncate(bytes: number): void {
+    assert(!this.#closed, "only an open file is truncated");
+    fs.ftruncateSync(this.#fd, bytes);
+  }
+
+  datasync(): Promise<void> {
+    return this.#sync(fs.fdatasync);
+  }
+
+  sync(): Promise<void> {
+    return this.#sync(fs.fsync);
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    if (this.#syncsInFlight === 0) fs.closeSync(this.#fd);
+  }
+
+  async #sync(call: SyncCall): Promise<void> {
+    assert(!this.#closed, "only an open file is synced");
+    this.#syncsInFlight++;
+    try {
+      await sync(this.#fd, call);
+    } finally {
+      this.#syncsInFlight--;
+      // A descriptor closed under a running sync could be given to another file, and the sync with it.
+      if (this.#closed && this.#syncsInFlight === 0) fs.closeSync(this.#fd);
+    }
+  }
+}
+
+type SyncCall = (fd: number, done: (error: NodeJS.ErrnoException | null) => void) => void;
+
+function sync(fd: number, call: SyncCall): Promise<void> {
+  return new Promise((resolve, reject) => {
+    call(fd, (error) => {
+      if (error) return reject(error);
+      if (process.platform === "darwin") {
+        try {
+          fullSync(fd);
+        } catch (fullSyncError) {
+          return reject(fullSyncError);
+        }
+      }
+      resolve();
+    });
+  });
+}
+
+class RealLock implements Lock {
+  #fd: number | undefined;
+
+  constructor(fd: number) {
+    this.#fd = fd;
+  }
+
+  release(): void {
+    if (this.#fd === undefined) return;
+    const fd = this.#fd;
+    this.#fd = undefined;
+    // The file stays: unlinking it would let two processes hold "the" lock, each of a file of its own.
+    releaseFlock(fd);
+    fs.closeSync(fd);
+  }
+}
+
+/** Always as many bytes, so that a pid takes the place of the last one at once, and also on a full disk. */
+const holderBytes = 11;
+const pidMax = 2 ** 31 - 1;
+
+function writeHolder(fd: number): void {
+  const holder = Buffer.from(`${process.pid}`.padStart(holderBytes - 1) + "\n", "latin1");
+  try {
+    fs.writeSync(fd, holder, 0, holder.length, 0);
+  } catch {
+    // The pid is only there to be read by people; the lock itself holds without it.
+  }
+}
+
+/** The pid of the process that holds the lock, unless the file still names an earlier one that is gone. */
+function readHolder(fd: number): number | undefined {
+  const bytes = Buffer.alloc(holderBytes);
+  const count = fs.readSync(fd, bytes, 0, holderBytes, 0);
+  const pid = Number(bytes.toString("latin1", 0, count));
+  if (!Number.isInteger(pid) || pid <= 0 || pid > pidMax) return undefined;
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    if (codeOf(error) === "ESRCH") return undefined;
+  }
+  return pid;
+}
+
+function codeOf(error: unknown): string | undefined {
+  return (error as NodeJS.ErrnoException).code;
+}
