@@ -26,7 +26,7 @@ export function listDirectory(fileSystem: FileSystem, directory: string): Direct
   for (const name of fileSystem.list(directory).sort()) {
     if (name === lockName || name.startsWith(".")) continue;
     if (/^\d{12}\.wal$/.test(name)) listing.segments.push(Number(name.slice(0, 12)));
-    else if (name.endsWith(".tmp")) listing.unfinished.push(name);
+    else if (/^\d{12}(\.wal|-\d+(-\d+)?\.torn)\.tmp$/.test(name)) listing.unfinished.push(name);
     else if (/^\d{12}-\d+(-\d+)?\.torn$/.test(name)) listing.torn.push(name);
     else listing.foreign.push(name);
   }
@@ -34,7 +34,7 @@ export function listDirectory(fileSystem: FileSystem, directory: string): Direct
 }
 
 /**
- * Brings a file into the world whole or not at all: written under a temporary name, synced, renamed, and the
+ * Brings a file into the world, or in the place of another, whole or not at all: written under a temporary name, synced, renamed, and the
  * directory synced. Only then may anything refer to it (reliability rule: a file whose directory entry was never
  * synced is gone after a power cut, however well its content was synced). Returns the file, still open.
  */
@@ -58,14 +58,29 @@ export async function publishFile(
   return file;
 }
 
-/**
- * Creates a directory and those above it that are missing, each durable before the next: a store in a directory
- * that the parent forgot is a lost store.
- */
-export async function makeDurableDirectory(fileSystem: FileSystem, directory: string): Promise<void> {
+/** Creates a directory and those above it that are missing. They are durable only after syncAncestors. */
+export function makeDirectories(fileSystem: FileSystem, directory: string): void {
   if (fileSystem.exists(directory)) return;
   const parent = dirname(directory);
-  if (parent !== directory) await makeDurableDirectory(fileSystem, parent);
+  if (parent !== directory) makeDirectories(fileSystem, parent);
   fileSystem.makeDirectory(directory);
-  await fileSystem.syncDirectory(parent);
 }
+
+/**
+ * Makes the name of a directory durable, and the names of all above it: a store in a directory that the parent
+ * forgot is a lost store. All of them, not only those that this process made: an earlier one may have been killed
+ * between making and syncing, and what it left looks like any other directory.
+ */
+export async function syncAncestors(fileSystem: FileSystem, directory: string): Promise<void> {
+  let path = fileSystem.realPath(directory);
+  for (let parent = dirname(path); parent !== path; path = parent, parent = dirname(path)) {
+    try {
+      await fileSystem.syncDirectory(parent);
+    } catch (error) {
+      if (!mayNotSync.has((error as { code?: unknown }).code)) throw error;
+    }
+  }
+}
+
+/** What a directory answers that belongs to somebody else, or to a file system that never forgets a name. */
+const mayNotSync = new Set<unknown>(["EACCES", "EPERM", "EROFS", "EINVAL"]);

@@ -1,5 +1,6 @@
 import { randomBytes } from "../lib/random.ts";
-import { makeDurableDirectory } from "./directory.ts";
+import { makeDirectories, syncAncestors } from "./directory.ts";
+import { WalFencedError } from "./errors.ts";
 import { LogWriter, type LogStart, type LogWriterOptions, type SegmentSpan } from "./log-writer.ts";
 import { inTurn, Ownership } from "./ownership.ts";
 import { repairLog, type Repair } from "./repair.ts";
@@ -15,7 +16,7 @@ import { surveyLog, type LogSurvey, type SurveyVisitor, type Verdict } from "./s
  */
 export async function openLog(options: LogWriterOptions, visitor?: SurveyVisitor): Promise<OpenedLog> {
   const { fileSystem, directory } = options;
-  await makeDurableDirectory(fileSystem, directory);
+  makeDirectories(fileSystem, directory);
   return inTurn(fileSystem, directory, async () => {
     const ownership = await Ownership.acquire(fileSystem, directory);
     try {
@@ -27,6 +28,8 @@ export async function openLog(options: LogWriterOptions, visitor?: SurveyVisitor
       const repair = await repairLog(fileSystem, directory, survey);
       const start = repair.file === undefined ? await firstBoot(options) : goOn(survey, repair);
       const writer = new LogWriter(options, start);
+      // Set before the turn ends: the next open may take over before this one's caller hears of its log.
+      ownership.onTakenOver = () => writer.stop(new WalFencedError(directory));
       return { writer, ownership, verdict: survey.verdict, tornFile: repair.tornFile };
     } catch (error) {
       ownership.release();
@@ -47,6 +50,7 @@ export interface OpenedLog {
 /** A log begins to exist with its first segment, which appears whole or not at all. */
 async function firstBoot(options: LogWriterOptions): Promise<LogStart> {
   const { fileSystem, directory, random, segmentBytesMax } = options;
+  await syncAncestors(fileSystem, directory);
   const storeId = randomBytes(random, 16);
   const image = reserveImage(1, 1, segmentBytesMax);
   const salt = randomBytes(random, 8);

@@ -10,10 +10,14 @@ import { fileBytes, type LogSurvey, type SurveyedSegment } from "./survey.ts";
  * may be cut by a crash and is done again by the next start:
  *
  *  1. files that nobody finished, and leftovers of an interrupted truncation, are deleted;
- *  2. a torn tail is copied aside, synced, and only then cut off;
- *  3. what the last group does not vouch for is written once more and synced. After a crash the page cache may
- *     hold bytes that never reached the disk, and after a failed sync it even calls them clean, so that another
- *     sync would do nothing. What recovery serves must have been written, and synced, by this boot.
+ *  2. a torn tail is copied aside, and synced;
+ *  3. what no later group vouches for is written once more, and synced. After a crash the page cache may hold
+ *     bytes that never reached the disk, and after a failed sync it even calls them clean, so that another sync
+ *     would do nothing. What recovery serves must have been written, and synced, by this boot.
+ *
+ * Where step 3 is about records, or a tail has to go, the whole segment is written anew beside the old one and takes
+ * its name at once: writing over them in place would put acknowledged records at risk that may be durable already.
+ * Seals hold no records, so they are written again where they are.
  */
 export async function repairLog(
   fileSystem: FileSystem,
@@ -24,22 +28,21 @@ export async function repairLog(
   const { verdict, listing } = survey;
   for (const name of listing.unfinished) fileSystem.unlink(join(directory, name));
   for (const number of survey.leftovers) fileSystem.unlink(join(directory, segmentName(number)));
+  await fileSystem.syncDirectory(directory);
 
   const last = survey.segments.at(-1);
-  if (last === undefined) {
-    await fileSystem.syncDirectory(directory);
-    return { file: undefined, tornFile: undefined };
+  if (last === undefined) return { file: undefined, tornFile: undefined };
+  const { walk, bytes } = last;
+  const tornFile =
+    verdict.kind === "torn" ? await keepAside(fileSystem, directory, last, listing.torn) : undefined;
+  const name = segmentName(last.number);
+  if (verdict.kind === "torn" || walk.recordsEnd > walk.durableThrough) {
+    return { file: await publishFile(fileSystem, directory, name, bytes.subarray(0, walk.end)), tornFile };
   }
-  let tornFile: string | undefined;
-  if (verdict.kind === "torn") tornFile = await keepAside(fileSystem, directory, last, listing.torn);
-
-  const file = fileSystem.open(join(directory, segmentName(last.number)));
+  const file = fileSystem.open(join(directory, name));
   try {
-    const { durableThrough, end } = last.walk;
-    if (verdict.kind === "torn") file.truncate(end);
-    writeFully(file, last.bytes.subarray(durableThrough, end), durableThrough);
+    writeFully(file, bytes.subarray(walk.durableThrough, walk.end), walk.durableThrough);
     await file.sync();
-    await fileSystem.syncDirectory(directory);
   } catch (error) {
     file.close();
     throw error;
