@@ -51,6 +51,10 @@ export class Engine implements Store {
   readonly #ownership: Ownership;
   readonly #memtables: MemtableStack;
   readonly #directory: string;
+  readonly #logBytesMax: number;
+  /** Of the segments before the one that is written now; all of them are in memory. */
+  #sealedBytes: number;
+  #image: SegmentImage;
   readonly #waiters = new AdvanceWaiters();
   readonly #faultListeners: ((fault: HoldfastError) => void)[] = [];
 
@@ -60,6 +64,7 @@ export class Engine implements Store {
     writer: LogWriter;
     ownership: Ownership;
     memtables: MemtableStack;
+    logBytesMax: number;
   }) {
     this.syncMode = options.syncMode;
     this.storeId = options.writer.storeId;
@@ -67,6 +72,9 @@ export class Engine implements Store {
     this.#writer = options.writer;
     this.#ownership = options.ownership;
     this.#memtables = options.memtables;
+    this.#logBytesMax = options.logBytesMax;
+    this.#image = options.writer.builder.image;
+    this.#sealedBytes = options.writer.sealed.reduce((sum, segment) => sum + segment.bytes, 0);
   }
 
   get currentSeq(): number {
@@ -214,6 +222,8 @@ export class Engine implements Store {
 
   /** The log tells: records lie in a new segment from here on. */
   segmentBegun(image: SegmentImage): void {
+    this.#sealedBytes += this.#image.used;
+    this.#image = image;
     this.#memtables.begin(image.bytes, image.firstSeq - 1);
   }
 
@@ -276,6 +286,12 @@ export class Engine implements Store {
   }
 
   #reserve(id: number, bytes: number, replies: Replies): boolean {
+    const logBytes = this.#sealedBytes + this.#image.used + bytes;
+    if (logBytes > this.#logBytesMax) {
+      const what = "Cannot write: bytes of the log, all of which is kept in memory";
+      replies.refused(id, new LimitError(what, logBytes, this.#logBytesMax), 0);
+      return false;
+    }
     try {
       this.#writer.reserve(bytes);
       return true;

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { systemClock, type Clock } from "../lib/clock.ts";
 import { HoldfastError } from "../lib/errors.ts";
+import { logBytesMaxDefault } from "../lib/limits.ts";
 import { systemRandom, type Random } from "../lib/random.ts";
 import type { FileSystem } from "../vfs/file-system.ts";
 import { WalFencedError } from "../wal/errors.ts";
@@ -22,6 +23,8 @@ export interface EngineOptions {
   segmentBytesMax?: number;
   diskHeadroomBytes?: number;
   sealDelayMs?: number;
+  /** All of the log is kept in memory; writes are refused beyond this. Bytes; default 8 GiB. */
+  logBytesMax?: number;
   fileSystem?: FileSystem;
   clock?: Clock;
   random?: Random;

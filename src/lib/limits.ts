@@ -34,6 +34,9 @@ export const segmentBytesLimit = 1024 * MiB;
 /** An idle log vouches for its last group after this, well within the published 50 ms (src/wal/README.md). */
 export const sealDelayMs = 20;
 
+/** All of the log is kept in memory, so it must fit there with its index: a third of a machine of 24 GiB. */
+export const logBytesMaxDefault = 8 * 1024 * MiB;
+
 /** Writes are refused, and the log stays unhurt, while the disk has less free space than this beyond what they need. */
 export const diskHeadroomBytes = 64 * MiB;
 

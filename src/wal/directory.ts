@@ -36,7 +36,7 @@ export function listDirectory(fileSystem: FileSystem, directory: string): Direct
 /**
  * Brings a file into the world, or in the place of another, whole or not at all: written under a temporary name, synced, renamed, and the
  * directory synced. Only then may anything refer to it (reliability rule: a file whose directory entry was never
- * synced is gone after a power cut, however well its content was synced). Returns the file, still open.
+ * synced is gone after a power cut, however well its content was synced). Returns the file, open for writing.
  */
 export async function publishFile(
   fileSystem: FileSystem,
@@ -49,13 +49,12 @@ export async function publishFile(
   try {
     writeFully(file, content, 0);
     await file.sync();
-    fileSystem.rename(`${path}.tmp`, path);
-    await fileSystem.syncDirectory(directory);
-  } catch (error) {
+  } finally {
     file.close();
-    throw error;
   }
-  return file;
+  fileSystem.rename(`${path}.tmp`, path);
+  await fileSystem.syncDirectory(directory);
+  return fileSystem.open(path);
 }
 
 /** Creates a directory and those above it that are missing. They are durable only after syncAncestors. */

@@ -51,10 +51,6 @@ export class SegmentFile {
     return segment;
   }
 
-  get path(): string {
-    return this.#file.path;
-  }
-
   /** How a successor's header describes this segment. */
   get end(): SegmentEnd {
     assert(this.durableOffset === this.writtenOffset, "a segment is sealed once all of it is durable");
@@ -67,7 +63,7 @@ export class SegmentFile {
   }
 
   /** Fills the group's header and hands all of it to the system. */
-  write(group: Group, floorSeq: number): void {
+  write(group: Group): void {
     assert(
       group.image === this.image && group.start === this.writtenOffset,
       "groups lie one behind the other",
@@ -83,7 +79,7 @@ export class SegmentFile {
         payloadChecksum: payload.length === 0 ? 0 : crc32c(payload),
         offset: group.start,
         firstSeq: group.firstSeq,
-        floorSeq,
+        floorSeq: group.floorSeq,
         durableThrough: this.durableOffset,
         previousChecksum: this.#lastChecksum,
       },

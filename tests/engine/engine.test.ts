@@ -262,3 +262,12 @@ test("a store whose log another program truncated is refused, for nothing else h
   await log.close();
   expect(EngineDriver.open(disk)).rejects.toMatchObject({ code: "STORE_TRUNCATED" });
 });
+
+test("a log that has outgrown its limit refuses writes by name, and still answers reads", async () => {
+  const db = await EngineDriver.open(new MemoryFileSystem(), { logBytesMax: 10_000 });
+  let refusal: Error | undefined;
+  for (let index = 0; refusal === undefined; index++) refusal = db.put(`k${index}`, "x".repeat(500)).refusal;
+  expect(refusal).toMatchObject({ code: "LIMIT_EXCEEDED", limit: 10_000 });
+  expect(db.all().length).toBeGreaterThan(10);
+  await db.engine.close();
+});
