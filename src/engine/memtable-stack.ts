@@ -22,7 +22,9 @@ export class MemtableStack {
 
   /** A new segment begins: what is written from here on has versions above `seqBefore` and lies in `bytes`. */
   begin(bytes: Buffer, seqBefore: number): void {
-    this.tables.push(new Memtable({ bytes, seqBefore, hashSeed: this.#hashSeed }));
+    // Segments of one store are much alike: room for as many keys as the last one had saves most of the growing.
+    const entriesExpected = this.tables.at(-1)?.entryCount ?? 0;
+    this.tables.push(new Memtable({ bytes, seqBefore, hashSeed: this.#hashSeed, entriesExpected }));
   }
 
   hash(key: Buffer, keyStart: number, keyEnd: number): number {

@@ -64,13 +64,8 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     const { image } = writer.builder;
     memtables.begin(image.bytes, image.firstSeq - 1);
   }
-  engine = new Engine({
-    directory: options.directory,
-    syncMode: options.syncMode,
-    writer,
-    ownership,
-    memtables,
-  });
+  const { directory, syncMode, logBytesMax = logBytesMaxDefault } = options;
+  engine = new Engine({ directory, syncMode, writer, ownership, memtables, logBytesMax });
   ownership.onTakenOver = async () => {
     const fenced = new WalFencedError(options.directory);
     await writer.stop(fenced);
