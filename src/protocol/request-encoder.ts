@@ -1,0 +1,221 @@
+import { Buffer } from "node:buffer";
+import type { ByteWriter } from "../lib/byte-writer.ts";
+import {
+  endFrame,
+  headBytesMax,
+  reserveFrame,
+  uintBytesMax,
+  writeArray,
+  writeBin,
+  writeBoolean,
+  writeHead,
+  writeNil,
+  writeStr,
+  writeUint,
+} from "./msgpack-writer.ts";
+import { batchOperation, opcode, protocolName, protocolVersion } from "./opcodes.ts";
+
+/**
+ * Each function appends one whole frame, length prefix included. Optional arguments at the end are left out,
+ * those in the middle are nil. Limits are the caller's to check: they are the server's, from its hello.
+ */
+
+export interface HelloOptions {
+  readonly credentials?: Uint8Array | undefined;
+  readonly session?: Uint8Array | undefined;
+  readonly clientName?: string | undefined;
+}
+
+export interface DeleteOptions {
+  /** Only if the entry has this version; 0: only if there is none. */
+  readonly ifVersion?: number | undefined;
+  readonly requestNumber?: number | undefined;
+}
+
+export interface PutOptions extends DeleteOptions {
+  /** Milliseconds since 1970. */
+  readonly expiresAtMs?: number | undefined;
+}
+
+export interface BatchOptions {
+  readonly requestNumber?: number | undefined;
+}
+
+export type BatchOperation =
+  | {
+      readonly type: "put";
+      readonly key: Uint8Array;
+      readonly value: Uint8Array;
+      readonly ifVersion?: number | undefined;
+      readonly expiresAtMs?: number | undefined;
+    }
+  | { readonly type: "delete"; readonly key: Uint8Array; readonly ifVersion?: number | undefined };
+
+export interface ScanOptions {
+  readonly start?: Uint8Array | undefined;
+  readonly end?: Uint8Array | undefined;
+  readonly prefix?: Uint8Array | undefined;
+  readonly reverse?: boolean | undefined;
+  /** Entries wanted; 0: as many as a page holds. */
+  readonly limit?: number | undefined;
+  readonly after?: Uint8Array | undefined;
+}
+
+export function encodePing(writer: ByteWriter, id: number): void {
+  encodeBare(writer, id, opcode.ping);
+}
+
+export function encodeStats(writer: ByteWriter, id: number): void {
+  encodeBare(writer, id, opcode.stats);
+}
+
+export function encodeGet(writer: ByteWriter, id: number, key: Uint8Array): void {
+  const start = reserveFrame(writer, headBytesMax + key.length);
+  const { bytes } = writer;
+  const offset = writeHead(bytes, start, 3, id, opcode.get);
+  endFrame(writer, start, writeBin(bytes, offset, key));
+}
+
+export function encodeGetMany(writer: ByteWriter, id: number, keys: readonly Uint8Array[]): void {
+  let bodyBytesMax = headBytesMax;
+  for (const key of keys) bodyBytesMax += headBytesMax + key.length;
+  const start = reserveFrame(writer, bodyBytesMax);
+  const { bytes } = writer;
+  let offset = writeHead(bytes, start, 3, id, opcode.getMany);
+  offset = writeArray(bytes, offset, keys.length);
+  for (const key of keys) offset = writeBin(bytes, offset, key);
+  endFrame(writer, start, offset);
+}
+
+export function encodePut(
+  writer: ByteWriter,
+  id: number,
+  key: Uint8Array,
+  value: Uint8Array,
+  options: PutOptions = none,
+): void {
+  const { ifVersion, expiresAtMs, requestNumber } = options;
+  const optional =
+    requestNumber !== undefined ? 3 : expiresAtMs !== undefined ? 2 : ifVersion !== undefined ? 1 : 0;
+
+  const start = reserveFrame(writer, 2 * headBytesMax + key.length + value.length + 3 * uintBytesMax);
+  const { bytes } = writer;
+  let offset = writeHead(bytes, start, 4 + optional, id, opcode.put);
+  offset = writeBin(bytes, offset, key);
+  offset = writeBin(bytes, offset, value);
+  if (optional > 0) offset = writeUintOrNil(bytes, offset, ifVersion);
+  if (optional > 1) offset = writeUintOrNil(bytes, offset, expiresAtMs);
+  if (optional > 2) offset = writeUintOrNil(bytes, offset, requestNumber);
+  endFrame(writer, start, offset);
+}
+
+export function encodeDelete(
+  writer: ByteWriter,
+  id: number,
+  key: Uint8Array,
+  options: DeleteOptions = none,
+): void {
+  const { ifVersion, requestNumber } = options;
+  const optional = requestNumber !== undefined ? 2 : ifVersion !== undefined ? 1 : 0;
+
+  const start = reserveFrame(writer, headBytesMax + key.length + 2 * uintBytesMax);
+  const { bytes } = writer;
+  let offset = writeHead(bytes, start, 3 + optional, id, opcode.delete);
+  offset = writeBin(bytes, offset, key);
+  if (optional > 0) offset = writeUintOrNil(bytes, offset, ifVersion);
+  if (optional > 1) offset = writeUintOrNil(bytes, offset, requestNumber);
+  endFrame(writer, start, offset);
+}
+
+export function encodeBatch(
+  writer: ByteWriter,
+  id: number,
+  operations: readonly BatchOperation[],
+  options: BatchOptions = none,
+): void {
+  const { requestNumber } = options;
+  let bodyBytesMax = headBytesMax + uintBytesMax;
+  for (const operation of operations) {
+    bodyBytesMax +=
+      operationBytesMax + operation.key.length + (operation.type === "put" ? operation.value.length : 0);
+  }
+  const start = reserveFrame(writer, bodyBytesMax);
+  const { bytes } = writer;
+  let offset = writeHead(bytes, start, requestNumber === undefined ? 3 : 4, id, opcode.batch);
+  offset = writeArray(bytes, offset, operations.length);
+  for (const operation of operations) offset = writeOperation(bytes, offset, operation);
+  if (requestNumber !== undefined) offset = writeUint(bytes, offset, requestNumber);
+  endFrame(writer, start, offset);
+}
+
+export function encodeScan(writer: ByteWriter, id: number, options: ScanOptions = none): void {
+  const { start: from, end: to, prefix, after } = options;
+  const keyBytes = (from?.length ?? 0) + (to?.length ?? 0) + (prefix?.length ?? 0) + (after?.length ?? 0);
+  const start = reserveFrame(writer, 4 * headBytesMax + keyBytes + 1 + uintBytesMax);
+  const { bytes } = writer;
+  let offset = writeHead(bytes, start, after === undefined ? 7 : 8, id, opcode.scan);
+  offset = writeBinOrNil(bytes, offset, from);
+  offset = writeBinOrNil(bytes, offset, to);
+  offset = writeBinOrNil(bytes, offset, prefix);
+  offset = writeBoolean(bytes, offset, options.reverse ?? false);
+  offset = writeUint(bytes, offset, options.limit ?? 0);
+  if (after !== undefined) offset = writeBin(bytes, offset, after);
+  endFrame(writer, start, offset);
+}
+
+export function encodeHello(writer: ByteWriter, id: number, options: HelloOptions = none): void {
+  const { credentials, session, clientName } = options;
+  const name = Buffer.from(protocolName);
+  const clientNameUtf8 = clientName === undefined ? undefined : Buffer.from(clientName);
+  const optional =
+    clientNameUtf8 !== undefined ? 3 : session !== undefined ? 2 : credentials !== undefined ? 1 : 0;
+  const variableBytes =
+    name.length + (credentials?.length ?? 0) + (session?.length ?? 0) + (clientNameUtf8?.length ?? 0);
+
+  const start = reserveFrame(writer, 4 * headBytesMax + uintBytesMax + variableBytes);
+  const { bytes } = writer;
+  let offset = writeHead(bytes, start, 4 + optional, id, opcode.hello);
+  offset = writeStr(bytes, offset, name);
+  offset = writeUint(bytes, offset, protocolVersion);
+  if (optional > 0) offset = writeBinOrNil(bytes, offset, credentials);
+  if (optional > 1) offset = writeBinOrNil(bytes, offset, session);
+  if (clientNameUtf8 !== undefined) offset = writeStr(bytes, offset, clientNameUtf8);
+  endFrame(writer, start, offset);
+}
+
+const none = {};
+
+/** The array's head, the kind, the heads of key and value, a version and an expiry. */
+const operationBytesMax = 2 + 2 * headBytesMax + 2 * uintBytesMax;
+
+function encodeBare(writer: ByteWriter, id: number, kind: number): void {
+  const start = reserveFrame(writer, 0);
+  endFrame(writer, start, writeHead(writer.bytes, start, 2, id, kind));
+}
+
+function writeOperation(bytes: Buffer, start: number, operation: BatchOperation): number {
+  const { ifVersion } = operation;
+  if (operation.type === "delete") {
+    let offset = writeArray(bytes, start, ifVersion === undefined ? 2 : 3);
+    offset = writeUint(bytes, offset, batchOperation.delete);
+    offset = writeBin(bytes, offset, operation.key);
+    return ifVersion === undefined ? offset : writeUint(bytes, offset, ifVersion);
+  }
+  const { expiresAtMs } = operation;
+  const optional = expiresAtMs !== undefined ? 2 : ifVersion !== undefined ? 1 : 0;
+  let offset = writeArray(bytes, start, 3 + optional);
+  offset = writeUint(bytes, offset, batchOperation.put);
+  offset = writeBin(bytes, offset, operation.key);
+  offset = writeBin(bytes, offset, operation.value);
+  if (optional > 0) offset = writeUintOrNil(bytes, offset, ifVersion);
+  if (optional > 1) offset = writeUintOrNil(bytes, offset, expiresAtMs);
+  return offset;
+}
+
+function writeUintOrNil(bytes: Buffer, offset: number, value: number | undefined): number {
+  return value === undefined ? writeNil(bytes, offset) : writeUint(bytes, offset, value);
+}
+
+function writeBinOrNil(bytes: Buffer, offset: number, value: Uint8Array | undefined): number {
+  return value === undefined ? writeNil(bytes, offset) : writeBin(bytes, offset, value);
+}

@@ -1,0 +1,333 @@
+import { ByteWriter } from "../../src/lib/byte-writer.ts";
+import type { HelloInfo } from "../../src/protocol/hello.ts";
+import type { InfoMap } from "../../src/protocol/info-map.ts";
+import { opcode } from "../../src/protocol/opcodes.ts";
+import { PageEncoder } from "../../src/protocol/page-encoder.ts";
+import type { RequestDecoder } from "../../src/protocol/request.ts";
+import * as requests from "../../src/protocol/request-encoder.ts";
+import * as responses from "../../src/protocol/response-encoder.ts";
+import {
+  decodeEntry,
+  decodeError,
+  decodeHelloReply,
+  decodePong,
+  decodeStats,
+  decodeWritten,
+  PageCursor,
+  readHead,
+  ResponseHead,
+} from "../../src/protocol/response-decoder.ts";
+import { outcome, status } from "../../src/protocol/status.ts";
+
+/**
+ * Messages as plain JSON, bytes as hex: what the vectors hold, what the generators make, and what two decoders
+ * are compared in. Optional fields that a message does not have are left out.
+ */
+export type Request =
+  | { message: "hello"; id: number; credentials?: string; session?: string; clientName?: string }
+  | { message: "ping" | "stats"; id: number }
+  | { message: "get"; id: number; key: string }
+  | { message: "getMany"; id: number; keys: string[] }
+  | {
+      message: "put";
+      id: number;
+      key: string;
+      value: string;
+      ifVersion?: number;
+      expiresAtMs?: number;
+      requestNumber?: number;
+    }
+  | { message: "delete"; id: number; key: string; ifVersion?: number; requestNumber?: number }
+  | { message: "batch"; id: number; operations: Operation[]; requestNumber?: number }
+  | {
+      message: "scan";
+      id: number;
+      start?: string;
+      end?: string;
+      prefix?: string;
+      reverse: boolean;
+      limit: number;
+      after?: string;
+    };
+
+export type Operation =
+  | { type: "put"; key: string; value: string; ifVersion?: number; expiresAtMs?: number }
+  | { type: "delete"; key: string; ifVersion?: number };
+
+/** What a response answers is known by the client only, so each kind says it. */
+export type Response =
+  | { message: "pong"; id: number }
+  | { message: "written"; id: number; version: number }
+  | { message: "entry"; id: number; version: number; value: string | null }
+  | {
+      message: "scanPage";
+      id: number;
+      entries: { key: string; version: number; value: string }[];
+      more: boolean;
+      /** The key at which the scan stopped, if that is no entry. */
+      stoppedAt?: string;
+    }
+  | {
+      message: "getManyPage";
+      id: number;
+      entries: { version: number; value: string | null }[];
+      more: boolean;
+    }
+  | { message: "helloReply"; id: number; info: Info }
+  | { message: "statsReply"; id: number; stats: InfoMap }
+  | {
+      message: "error";
+      id: number;
+      status: Exclude<keyof typeof status, "OK">;
+      text: string;
+      outcome: keyof typeof outcome;
+      details: number[];
+    };
+
+export type Info = Omit<HelloInfo, "storeId" | "bootId"> & { storeId: string; bootId?: string };
+export type Message = Request | Response;
+
+export const fromHex = (hex: string): Buffer => Buffer.from(hex, "hex");
+export const hexOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
+
+/** The whole frame of a message, through the encoders. */
+export function encode(message: Message): Buffer {
+  const writer = new ByteWriter(64);
+  append(writer, message);
+  return Buffer.from(writer.bytes.subarray(0, writer.length));
+}
+
+export function append(writer: ByteWriter, message: Message): void {
+  const { id } = message;
+  switch (message.message) {
+    case "hello":
+      return requests.encodeHello(writer, id, {
+        credentials: optional(message.credentials),
+        session: optional(message.session),
+        clientName: message.clientName,
+      });
+    case "ping":
+      return requests.encodePing(writer, id);
+    case "stats":
+      return requests.encodeStats(writer, id);
+    case "get":
+      return requests.encodeGet(writer, id, fromHex(message.key));
+    case "getMany":
+      return requests.encodeGetMany(writer, id, message.keys.map(fromHex));
+    case "put":
+      return requests.encodePut(writer, id, fromHex(message.key), fromHex(message.value), message);
+    case "delete":
+      return requests.encodeDelete(writer, id, fromHex(message.key), message);
+    case "batch":
+      return requests.encodeBatch(writer, id, message.operations.map(toOperation), message);
+    case "scan":
+      return requests.encodeScan(writer, id, {
+        start: optional(message.start),
+        end: optional(message.end),
+        prefix: optional(message.prefix),
+        after: optional(message.after),
+        reverse: message.reverse,
+        limit: message.limit,
+      });
+    case "pong":
+      return responses.encodePong(writer, id);
+    case "written":
+      return responses.encodeWritten(writer, id, message.version);
+    case "entry": {
+      const value = fromHex(message.value ?? "");
+      return responses.encodeEntry(writer, id, message.version, value, 0, value.length);
+    }
+    case "scanPage":
+    case "getManyPage": {
+      const page = new PageEncoder();
+      for (const entry of message.entries) {
+        const key = fromHex("key" in entry ? entry.key : "");
+        const bytes = Buffer.concat([key, fromHex(entry.value ?? "")]);
+        page.add(bytes, 0, key.length, entry.version, key.length, bytes.length);
+      }
+      const stoppedAt = "stoppedAt" in message ? fromHex(message.stoppedAt ?? "") : undefined;
+      if (stoppedAt !== undefined) page.add(stoppedAt, 0, stoppedAt.length, 0, 0, 0);
+      return page.finish(writer, id, message.more);
+    }
+    case "helloReply": {
+      const { storeId, bootId, ...info } = message.info;
+      return responses.encodeHelloReply(writer, id, {
+        ...info,
+        storeId: fromHex(storeId),
+        bootId: optional(bootId),
+      });
+    }
+    case "statsReply":
+      return responses.encodeStatsReply(writer, id, message.stats);
+    case "error":
+      return responses.encodeError(
+        writer,
+        id,
+        status[message.status],
+        message.text,
+        outcome[message.outcome],
+        message.details,
+      );
+  }
+}
+
+/** Reads a request's payload, the cursor's operations and keys included. */
+export function decodeRequest(decoder: RequestDecoder, bytes: Buffer, start: number, end: number): Request {
+  decoder.decode(bytes, start, end);
+  const id = decoder.correlationId;
+  const hex = (from: number, to: number) => hexOf(decoder.bytes.subarray(from, to));
+  const ifVersion = () => (decoder.ifVersion === -1 ? {} : { ifVersion: decoder.ifVersion });
+  const expiresAtMs = () => (decoder.expiresAtMs === 0 ? {} : { expiresAtMs: decoder.expiresAtMs });
+  const requestNumber = () => (decoder.requestNumber === 0 ? {} : { requestNumber: decoder.requestNumber });
+  const key = () => hex(decoder.keyStart, decoder.keyEnd);
+  const value = () => hex(decoder.valueStart, decoder.valueEnd);
+
+  switch (decoder.opcode) {
+    case opcode.hello: {
+      const { credentials, session, clientName } = decoder.hello!;
+      return {
+        message: "hello",
+        id,
+        ...(credentials && { credentials: hexOf(credentials) }),
+        ...(session && { session: hexOf(session) }),
+        ...(clientName !== undefined && { clientName }),
+      };
+    }
+    case opcode.ping:
+      return { message: "ping", id };
+    case opcode.stats:
+      return { message: "stats", id };
+    case opcode.get:
+      return { message: "get", id, key: key() };
+    case opcode.getMany: {
+      const keys: string[] = [];
+      for (decoder.rewind(); decoder.next();) keys.push(key());
+      return { message: "getMany", id, keys };
+    }
+    case opcode.put:
+      return {
+        message: "put",
+        id,
+        key: key(),
+        value: value(),
+        ...ifVersion(),
+        ...expiresAtMs(),
+        ...requestNumber(),
+      };
+    case opcode.delete:
+      return { message: "delete", id, key: key(), ...ifVersion(), ...requestNumber() };
+    case opcode.batch: {
+      const operations: Operation[] = [];
+      for (decoder.rewind(); decoder.next();) {
+        if (decoder.isDelete) operations.push({ type: "delete", key: key(), ...ifVersion() });
+        else operations.push({ type: "put", key: key(), value: value(), ...ifVersion(), ...expiresAtMs() });
+      }
+      return { message: "batch", id, operations, ...requestNumber() };
+    }
+    case opcode.scan: {
+      const { start: from, end: to, prefix, reverse, limit, after } = decoder.scan!;
+      return {
+        message: "scan",
+        id,
+        ...(from && { start: hexOf(from) }),
+        ...(to && { end: hexOf(to) }),
+        ...(prefix && { prefix: hexOf(prefix) }),
+        reverse,
+        limit,
+        ...(after && { after: hexOf(after) }),
+      };
+    }
+  }
+}
+
+/** Reads a response's payload as the answer that `kind` names, or as the error that it is. */
+export function decodeResponse(
+  kind: Response["message"],
+  bytes: Buffer,
+  start: number,
+  end: number,
+): Response {
+  const head = new ResponseHead();
+  readHead(bytes, start, end, head);
+  const id = head.correlationId;
+  if (head.status !== status.OK) {
+    const { code, message: text, outcome: ending, details } = decodeError(bytes, head);
+    return {
+      message: "error",
+      id,
+      status: code as Exclude<keyof typeof status, "OK">,
+      text,
+      outcome: ending === "unknown" ? "unknown" : "notApplied",
+      details,
+    };
+  }
+  switch (kind) {
+    case "error":
+      throw new Error("the response is no error");
+    case "pong":
+      decodePong(bytes, head);
+      return { message: "pong", id };
+    case "written":
+      return { message: "written", id, version: decodeWritten(bytes, head) };
+    case "entry": {
+      const entry = { version: -1, valueStart: -1, valueEnd: -1 };
+      decodeEntry(bytes, head, entry);
+      const { version, valueStart, valueEnd } = entry;
+      return {
+        message: "entry",
+        id,
+        version,
+        value: version === 0 ? null : hexOf(bytes.subarray(valueStart, valueEnd)),
+      };
+    }
+    case "scanPage":
+    case "getManyPage":
+      return decodePage(kind, id, bytes, head);
+    case "helloReply": {
+      const { info } = decodeHelloReply(bytes, head);
+      const { storeId, bootId, ...rest } = info;
+      return {
+        message: "helloReply",
+        id,
+        info: { ...rest, storeId: hexOf(storeId), ...(bootId && { bootId: hexOf(bootId) }) },
+      };
+    }
+    case "statsReply":
+      return { message: "statsReply", id, stats: decodeStats(bytes, head) };
+  }
+}
+
+function decodePage(
+  kind: "scanPage" | "getManyPage",
+  id: number,
+  bytes: Buffer,
+  head: ResponseHead,
+): Response {
+  const page = new PageCursor();
+  page.decode(bytes, head, kind === "scanPage" ? "scan" : "getMany");
+  const value = () => hexOf(page.bytes.subarray(page.valueStart, page.valueEnd));
+  if (kind === "scanPage") {
+    const entries = [];
+    while (page.next()) {
+      const key = hexOf(page.bytes.subarray(page.keyStart, page.keyEnd));
+      entries.push({ key, version: page.version, value: value() });
+    }
+    const last = hexOf(page.bytes.subarray(page.lastKeyStart, page.lastKeyEnd));
+    const stoppedAt = last === (entries.at(-1)?.key ?? "") ? {} : { stoppedAt: last };
+    return { message: kind, id, entries, more: page.more, ...stoppedAt };
+  }
+  const entries = [];
+  while (page.next()) entries.push({ version: page.version, value: page.version === 0 ? null : value() });
+  return { message: kind, id, entries, more: page.more };
+}
+
+function toOperation(operation: Operation): requests.BatchOperation {
+  const key = fromHex(operation.key);
+  return operation.type === "put"
+    ? { ...operation, key, value: fromHex(operation.value) }
+    : { ...operation, key };
+}
+
+function optional(hex: string | undefined): Buffer | undefined {
+  return hex === undefined ? undefined : fromHex(hex);
+}
