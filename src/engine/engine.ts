@@ -176,8 +176,8 @@ export class Engine implements Store {
   }
 
   scan(id: number, range: ScanRange, replies: Replies): void {
-    const { stoppedAt, versionMax } = scanPage(this.#memtables.tables, range, replies);
-    replies.page(id, stoppedAt !== undefined, this.#visibleAt(versionMax));
+    const { more, versionMax } = scanPage(this.#memtables.tables, range, replies);
+    replies.page(id, more, this.#visibleAt(versionMax));
   }
 
   stats(): Record<string, unknown> {

@@ -6,8 +6,8 @@ import { MergedCursor } from "./merged-cursor.ts";
 import type { Replies, ScanRange } from "./store.ts";
 
 export interface ScannedPage {
-  /** Where a limit stopped the page: the last key that was looked at. Undefined at the end of the range. */
-  stoppedAt: { bytes: Buffer; keyStart: number; keyEnd: number } | undefined;
+  /** A limit, not the end of the range, stopped the page. */
+  more: boolean;
   /** The newest version among all that was looked at. What a scan does not find depends on tombstones, too. */
   versionMax: number;
 }
@@ -15,7 +15,7 @@ export interface ScannedPage {
 /** Hands one page of a scan to `replies`, entry by entry; the caller ends it. */
 export function scanPage(tables: readonly Memtable[], scan: ScanRange, replies: Replies): ScannedPage {
   const range = remainingRange(scan);
-  const page: ScannedPage = { stoppedAt: undefined, versionMax: 0 };
+  const page: ScannedPage = { more: false, versionMax: 0 };
   const limit = scan.limit === 0 ? pageEntriesMax : Math.min(scan.limit, pageEntriesMax);
   const cursor = new MergedCursor(tables, firstBound(range, scan.reverse), scan.reverse);
   let pageBytes = 0;
@@ -34,11 +34,12 @@ export function scanPage(tables: readonly Memtable[], scan: ScanRange, replies: 
       entries++;
       pageBytes += valueEnd - keyStart;
     }
-    // A desert of tombstones ends a page as well: one scan must not hold up everybody else.
-    if (entries === limit || pageBytes >= pageBytesMax || visits === pageVisitsMax) {
-      page.stoppedAt = { bytes, keyStart, keyEnd };
-      return page;
-    }
+    // A desert of tombstones ends a page as well: one scan must not hold up everybody else. The last one is
+    // named then, as an entry without a version, because the next page begins behind it.
+    page.more = entries === limit || pageBytes >= pageBytesMax || visits === pageVisitsMax;
+    if (!page.more) continue;
+    if (memtable.isTombstone(entry)) replies.pageEntry(bytes, keyStart, keyEnd, 0, keyEnd, keyEnd);
+    return page;
   }
   return page;
 }

@@ -63,7 +63,10 @@ export interface Replies {
   ): void;
   /** The answer to put, delete and batch: the version that every touched entry now has. */
   written(id: number, version: number, visibleAt: number): void;
-  /** One more entry of the page that the next call of `page` ends. Keys of getMany are left out (0, 0). */
+  /**
+   * One more entry of the page that the next call of `page` ends. Keys of getMany are left out (0, 0). The last one
+   * of a scan may have version 0: no entry, but the key that a limit stopped at, behind which the next page begins.
+   */
   pageEntry(
     bytes: Buffer,
     keyStart: number,

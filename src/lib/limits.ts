@@ -103,7 +103,7 @@ export const errorMessageBytesMax = 1 * KiB;
 /** The numbers that an error carries for a program to read. No error has more than two; the rest is room to grow. */
 export const errorDetailsMax = 8;
 
-/** The maps of the hello and of stats are read by a general decoder, so they are kept small and flat. */
+/** The maps of the hello and of stats have a shape of the sender's choice, so they are kept small and flat. */
 export const mapBytesMax = 64 * KiB;
 export const mapDepthMax = 4;
 
@@ -157,7 +157,7 @@ export const queuedCallBytes = 256;
 /** A client sends in slices of this size: what the socket did not take yet is certainly not applied. */
 export const sendSliceBytesMax = 256 * KiB;
 
-/** Calls of one client at the same time: a correlation id holds the slot in 20 bits, and the slot's use in the other 12. */
+/** Calls of one client at a time: a correlation id holds the slot in 20 bits, and the slot's use in the other 12. */
 export const callSlotsMax = 2 ** 20 - 2;
 
 /** A silent server is asked for a sign of life after this long, well before it closes an idle connection. */

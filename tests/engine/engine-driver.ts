@@ -122,7 +122,7 @@ export class EngineDriver {
     let after: string | undefined;
     for (;;) {
       const page = this.scan({ ...words, ...(after === undefined ? {} : { after }) });
-      for (const [key, value] of page.entries!) all.push([key, value]);
+      for (const [key, value, version] of page.entries!) if (version > 0) all.push([key, value]);
       if (!page.more) return all;
       after = page.entries!.at(-1)![0];
     }

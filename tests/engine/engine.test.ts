@@ -1,5 +1,11 @@
 import { describe, expect, test } from "bun:test";
-import { batchOperationsMax, keyBytesMax, pageEntriesMax, valueBytesMax } from "../../src/lib/limits.ts";
+import {
+  batchOperationsMax,
+  keyBytesMax,
+  pageEntriesMax,
+  pageVisitsMax,
+  valueBytesMax,
+} from "../../src/lib/limits.ts";
 import { MemoryFileSystem } from "../../src/vfs/memory.ts";
 import { EngineDriver } from "./engine-driver.ts";
 
@@ -222,6 +228,25 @@ describe("scans", () => {
     expect(db.all().length).toBe(count);
     await db.engine.close();
   });
+});
+
+test("a desert of tombstones ends a page, which names where the next one begins", async () => {
+  const db = await EngineDriver.open(new MemoryFileSystem(), { segmentBytesMax: 16 << 20 });
+  const name = (index: number) => `k${String(index).padStart(6, "0")}`;
+  for (let index = 0; index <= pageVisitsMax; index++) db.delete(name(index));
+  db.put("last", "1");
+  db.put("z", "2");
+  const page = db.scan({ prefix: "k" });
+  expect(page).toMatchObject({ more: true, entries: [[name(pageVisitsMax), undefined, 0]] });
+  expect(db.all()).toEqual([
+    ["last", "1"],
+    ["z", "2"],
+  ]);
+  expect(db.all({ reverse: true })).toEqual([
+    ["z", "2"],
+    ["last", "1"],
+  ]);
+  await db.engine.close();
 });
 
 test("getMany answers in the order of its keys, absent ones with version 0, and at least one a page", async () => {
