@@ -1,0 +1,149 @@
+import type { Buffer } from "node:buffer";
+import type { Store } from "../engine/store.ts";
+import { HoldfastError } from "../lib/errors.ts";
+import { FrameDecoder } from "../protocol/frame-decoder.ts";
+import type { HelloInfo, HelloRequest } from "../protocol/hello.ts";
+import { connectionId, opcode } from "../protocol/opcodes.ts";
+import { ProtocolError, RefusedError } from "../protocol/protocol-error.ts";
+import type { RequestDecoder } from "../protocol/request.ts";
+import { status } from "../protocol/status.ts";
+import { dispatch } from "./dispatcher.ts";
+import type { ResponseQueue } from "./response-queue.ts";
+import type { ServerLimits } from "./server-limits.ts";
+import type { Statistics } from "./statistics.ts";
+
+/** What the intakes of a server share. */
+export interface IntakeHost {
+  readonly store: Store;
+  readonly limits: ServerLimits;
+  readonly statistics: Statistics;
+  readonly hello: HelloInfo;
+  /** One for all: a request is decoded and handed to the store within one call. */
+  readonly request: RequestDecoder;
+  /** No request is begun any more; those that were are answered. */
+  readonly isDraining: boolean;
+  /** The answer to stats. */
+  stats(): Record<string, unknown>;
+}
+
+/**
+ * The way in of one connection: cuts the peer's bytes into requests, and has each of them carried out or refused.
+ * The session says when the next may be taken.
+ *
+ * A refusal is an answer, and the connection goes on. It ends, with the reason as its last word, when the bytes
+ * make no sense, because nothing behind them can be trusted to be where a frame begins; and when a stranger's
+ * first request is anything but a hello that we can serve.
+ */
+export class Intake {
+  /** Nothing but a hello is accepted, and no frame larger than one. */
+  isGreeting = true;
+  /** What the peer calls itself. */
+  clientName = "";
+  requestsTaken = 0;
+  /** Why the connection has to end; no more is taken then. */
+  fatal: HoldfastError | undefined;
+
+  readonly #host: IntakeHost;
+  readonly #queue: ResponseQueue;
+  readonly #frames: FrameDecoder;
+
+  constructor(host: IntakeHost, queue: ResponseQueue) {
+    this.#host = host;
+    this.#queue = queue;
+    this.#frames = new FrameDecoder(host.limits.helloFrameBytesMax);
+  }
+
+  /** Bytes that were received and not taken. */
+  get bufferedBytes(): number {
+    return this.#frames.bufferedBytes;
+  }
+
+  /** The chunk is kept until its last frame was taken. */
+  push(chunk: Buffer): void {
+    this.#frames.push(chunk);
+  }
+
+  /** Takes one request. False when there is none that is whole, or when the connection has to end. */
+  take(): boolean {
+    const { request } = this.#host;
+    const frames = this.#frames;
+    try {
+      if (!frames.next()) return false;
+    } catch (error) {
+      return this.#refuse(connectionId, error);
+    }
+    this.requestsTaken++;
+    try {
+      request.decode(frames.bytes, frames.start, frames.end);
+      this.#assertServed(request);
+    } catch (error) {
+      return this.#refuse(request.correlationId, error);
+    }
+    this.#carryOut(request);
+    return true;
+  }
+
+  /** Throws what forbids this request, here and now. */
+  #assertServed(request: RequestDecoder): void {
+    if (this.#host.isDraining) throw shuttingDown();
+    if (request.opcode === opcode.hello) this.#assertHelloServed(request.hello!);
+    else if (this.isGreeting) throw new RefusedError(status.HELLO_REQUIRED, "a connection begins with hello");
+
+    // The formats hold these so that they need not change when the features come. Until then they are refused: an
+    // entry that never expires though it was told to, or a resend that is applied twice, is worse than an error.
+    if (request.expiresAtMs !== 0) throw unserved("entries do not expire", "expiresAtMs");
+    if (request.requestNumber !== 0) throw unserved("there are no sessions", "the request number");
+  }
+
+  #assertHelloServed(hello: HelloRequest): void {
+    if (!this.isGreeting) throw new RefusedError(status.INVALID_ARGUMENT, "hello was said already");
+    if (hello.credentials !== undefined) throw unserved("there is no authentication", "the credentials");
+    if (hello.session !== undefined) throw unserved("there are no sessions", "the session");
+  }
+
+  #carryOut(request: RequestDecoder): void {
+    const { statistics, store } = this.#host;
+    const id = request.correlationId;
+    statistics.requests[request.opcode]!++;
+    switch (request.opcode) {
+      case opcode.hello:
+        this.isGreeting = false;
+        this.clientName = request.hello!.clientName ?? "";
+        this.#frames.frameBytesMax = this.#host.limits.frameBytesMax;
+        this.#queue.hello(id, this.#host.hello);
+        return;
+      case opcode.ping:
+        this.#queue.pong(id);
+        return;
+      case opcode.stats:
+        this.#queue.stats(id, this.#host.stats());
+        return;
+      default:
+        this.#queue.unanswered++;
+        dispatch(request, store, this.#queue);
+    }
+  }
+
+  /** Answers what can't be carried out. Whether the connection goes on. */
+  #refuse(id: number, error: unknown): boolean {
+    const reason = error instanceof ProtocolError ? error : undecodable(error);
+    this.#queue.error(id, reason);
+    if (reason instanceof RefusedError && !this.isGreeting) return true;
+    this.fatal = reason;
+    return false;
+  }
+}
+
+export function shuttingDown(): RefusedError {
+  return new RefusedError(status.SHUTTING_DOWN, "the server is shutting down; connect again later");
+}
+
+function unserved(state: string, field: string): RefusedError {
+  return new RefusedError(status.UNSUPPORTED, `${state} in this version of the server; leave out ${field}`);
+}
+
+/** A bug of ours in the decoders concerns this connection only: they carry nothing from one request to the next. */
+function undecodable(cause: unknown): HoldfastError {
+  const message = "Cannot read the message: the server has a bug; the connection closes";
+  return new HoldfastError("INTERNAL", message, { cause });
+}

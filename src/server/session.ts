@@ -1,0 +1,307 @@
+import type { Buffer } from "node:buffer";
+import type { AdvanceWaiter } from "../engine/store.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { HoldfastError } from "../lib/errors.ts";
+import { connectionId } from "../protocol/opcodes.ts";
+import { ProtocolError } from "../protocol/protocol-error.ts";
+import { status } from "../protocol/status.ts";
+import { Deadlines, type Progress } from "./deadlines.ts";
+import { Intake, type IntakeHost } from "./intake.ts";
+import { ResponseQueue, type QueueHost } from "./response-queue.ts";
+import type { Wire } from "./wire.ts";
+
+/** What the sessions of a server share, and whom they tell of their end. */
+export interface SessionHost extends IntakeHost, QueueHost {
+  readonly clock: Clock;
+  /** The output of all connections together is beyond its limit. */
+  relieve(): void;
+  /** A peer was sent away for what it did, or left undone. */
+  evicted(session: Session, error: HoldfastError): void;
+  /** The connection is gone, and so is the session. */
+  sessionClosed(session: Session): void;
+  /** Our own code failed, or the store's: nothing that it might acknowledge now can be trusted. */
+  failed(error: unknown): void;
+}
+
+/**
+ * One connection, as a machine: bytes in, bytes out, no socket inside. Requests come in through the intake
+ * (intake.ts), responses leave through the queue (response-queue.ts); the session decides when either may go on.
+ *
+ *             the first is a hello
+ *   accepted ──────> open ─────────────────> finishing ───────────────────> lingering ──────────> closed
+ *                        malformed frame,     nothing more is taken, what     we said goodbye,
+ *                        no hello, a missed   was begun is answered           input is dropped
+ *                        deadline, the peer's
+ *                        end, a drain, a fault
+ *
+ *   any state ── the wire closed, a peer that takes nothing, too much output in total ──────────> closed
+ *
+ * While it is open, a session may be *stalled*: as many requests as the peer may have in flight are unanswered, as
+ * many bytes as it may leave unread wait for it, or the store is congested. It takes no request then, what was
+ * received stays in the decoder, the wire is paused; it goes on when half of that room is free again.
+ *
+ * Invariants:
+ *  1. Requests are handed to the store in the order in which they came, each exactly once, none while stalled.
+ *  2. Nothing leaves before the store's ackableSeq covers it (asserted where bytes reach the wire).
+ *  3. Whatever a peer sends, only its own connection ends. Whatever our code or the store throws ends the server.
+ *  4. What a connection holds is bounded: one frame, a chunk or two behind it, and output up to outputBytesMax
+ *     plus the one answer that went past it.
+ *  5. The wire is paused if and only if the session is open and stalled.
+ *  6. While something waits for the store's next advance, one awaitAdvance is registered, and never two.
+ */
+export class Session implements AdvanceWaiter, Progress {
+  readonly #host: SessionHost;
+  readonly #wire: Wire;
+  readonly #queue: ResponseQueue;
+  readonly #intake: Intake;
+  readonly #deadlines: Deadlines;
+  #state: "open" | "finishing" | "lingering" | "closed" = "open";
+  #isStalled = false;
+  #isPaused = false;
+  #awaitsAdvance = false;
+  #awaitsPoll = false;
+  #peerEnded = false;
+  #fault: HoldfastError | undefined;
+  #lingersSinceMs = 0;
+
+  constructor(wire: Wire, host: SessionHost) {
+    this.#host = host;
+    this.#wire = wire;
+    this.#queue = new ResponseQueue(wire, host, () => this.#workAfterPoll());
+    this.#intake = new Intake(host, this.#queue);
+    this.#deadlines = new Deadlines(host.limits, host.clock.monotonicMs());
+  }
+
+  // --- What the wire and the store tell --------------------------------------------------------------------
+
+  receive(chunk: Buffer): void {
+    this.#host.statistics.bytesIn += chunk.length;
+    if (this.#state !== "open") return;
+    this.#work(chunk);
+  }
+
+  /** The wire, which was full, takes bytes again. */
+  drained(): void {
+    this.#queue.drained();
+    this.#work();
+  }
+
+  /** The peer sends nothing more. What it sent is still answered. */
+  ended(): void {
+    this.#peerEnded = true;
+    if (this.#state === "lingering") this.#wire.end();
+    else this.#work();
+  }
+
+  /** The wire is gone. */
+  closed(): void {
+    if (this.#state === "closed") return;
+    this.#state = "closed";
+    this.#queue.close();
+    this.#host.sessionClosed(this);
+  }
+
+  /** The store's ackableSeq advanced. */
+  advanced(): void {
+    this.#awaitsAdvance = false;
+    this.#work();
+  }
+
+  // --- What the server tells -------------------------------------------------------------------------------
+
+  /** Looks at the deadlines. */
+  sweep(nowMs: number): void {
+    if (this.#state === "closed") return;
+    if (this.#state === "lingering") {
+      if (nowMs - this.#lingersSinceMs > this.#host.limits.lingerDeadlineMs) this.#wire.end();
+      return;
+    }
+    const missed = this.#deadlines.sweep(nowMs, this);
+    if (missed === undefined) return;
+    const message = `Cannot keep the connection: ${missed.reason}; connect again`;
+    const error = new ProtocolError(status.LIMIT_EXCEEDED, message, [missed.limit, missed.actual]);
+    if (missed.isDeaf) this.evict(error);
+    else if (this.#state === "open") {
+      this.#host.evicted(this, error);
+      this.finish(error);
+    }
+  }
+
+  /** Says what is the matter with the connection as a whole, and goes on. */
+  notify(error: HoldfastError): void {
+    if (this.#state !== "open" || this.isGreeting) return;
+    this.#queue.error(connectionId, error);
+    this.#work();
+  }
+
+  /** Takes nothing more, says why if there is a reason, and closes when everything that was begun is answered. */
+  finish(error?: HoldfastError): void {
+    if (this.#state !== "open") return;
+    if (error !== undefined) this.#queue.error(connectionId, error);
+    this.#state = "finishing";
+    this.#work();
+  }
+
+  /** The store failed. What waits is answered as unknown; what the store refuses in this very turn still gets out. */
+  storeFailed(fault: HoldfastError): void {
+    this.#fault = fault;
+    if (this.#state === "open") this.#state = "finishing";
+    this.#workAfterPoll();
+  }
+
+  /** Closes at once, for what the peer did. */
+  evict(error: HoldfastError): void {
+    if (this.#state === "closed") return;
+    this.#host.evicted(this, error);
+    this.terminate();
+  }
+
+  /** Closes at once, with all that was not taken yet. */
+  terminate(): void {
+    if (this.#state === "closed") return;
+    this.#state = "finishing";
+    this.#queue.close();
+    this.#wire.terminate();
+  }
+
+  // --- What it shows ---------------------------------------------------------------------------------------
+
+  /** Whether the hello is still to come. */
+  get isGreeting(): boolean {
+    return this.#intake.isGreeting;
+  }
+
+  get clientName(): string {
+    return this.#intake.clientName;
+  }
+
+  get requestsTaken(): number {
+    return this.#intake.requestsTaken;
+  }
+
+  get inFlight(): number {
+    return this.#queue.inFlight;
+  }
+
+  get unfinishedBytes(): number {
+    return this.#isStalled || this.#state !== "open" ? 0 : this.#intake.bufferedBytes;
+  }
+
+  get bytesTaken(): number {
+    return this.#queue.bytesTaken;
+  }
+
+  get unsentBytes(): number {
+    return this.#queue.unsentBytes;
+  }
+
+  get outputBytes(): number {
+    return this.#queue.outputBytes;
+  }
+
+  // --- The work --------------------------------------------------------------------------------------------
+
+  /**
+   * Does all there is to do now: lets go what became durable, takes requests while there is room for their
+   * answers, gives the wire everything at once. Every event ends here, so that none can forget a step.
+   */
+  #work(chunk?: Buffer): void {
+    if (this.#state === "closed") return;
+    try {
+      const queue = this.#queue;
+      if (chunk !== undefined) this.#intake.push(chunk);
+      queue.isCorked = true;
+      if (this.#fault !== undefined) queue.failWaiting(this.#fault);
+      queue.release();
+      if (this.#state === "open") this.#takeRequests();
+      queue.release();
+      queue.flush();
+      queue.isCorked = false;
+      this.#settle();
+    } catch (error) {
+      this.#host.failed(error);
+    }
+  }
+
+  #takeRequests(): void {
+    if (this.#isStalled && !this.#hasRoomAgain()) return;
+    const intake = this.#intake;
+    const queue = this.#queue;
+    const { store, isDraining } = this.#host;
+    const { inFlightRequestsMax, outputBytesMax } = this.#host.limits;
+    do {
+      const isFull = queue.inFlight >= inFlightRequestsMax || queue.outputBytes >= outputBytesMax;
+      this.#isStalled = (isFull || store.congested) && !isDraining;
+    } while (!this.#isStalled && intake.take());
+    queue.endChunk();
+    if (intake.fatal !== undefined) this.#host.evicted(this, intake.fatal);
+    if (intake.fatal !== undefined || (this.#peerEnded && !this.#isStalled)) this.#state = "finishing";
+  }
+
+  /**
+   * Half of the room must be free before a stalled session goes on, lest it stall again at once. While the server
+   * drains there is always room: what is taken then is refused, and better that than dropped without a word.
+   */
+  #hasRoomAgain(): boolean {
+    const { limits, store, isDraining } = this.#host;
+    if (isDraining) return true;
+    const { inFlight, outputBytes } = this.#queue;
+    return (
+      inFlight * 2 <= limits.inFlightRequestsMax &&
+      outputBytes * 2 <= limits.outputBytesMax &&
+      !store.congested
+    );
+  }
+
+  /** Sees to it that somebody calls again while anything is left to do, and ends what is done. */
+  #settle(): void {
+    const { limits, statistics, store } = this.#host;
+    const queue = this.#queue;
+    if (statistics.outputBytes > limits.outputBytesTotalMax) this.#host.relieve();
+    if (queue.isClosed) {
+      // The wire refused our bytes: it is gone, whether or not it has said so yet.
+      this.terminate();
+      return;
+    }
+
+    const isHeldBack = this.#state === "open" && this.#isStalled;
+    if (isHeldBack !== this.#isPaused) this.#pause(isHeldBack);
+    // In a later turn: a peer that reads as fast as we answer must not keep all others waiting.
+    if (isHeldBack && this.#hasRoomAgain()) this.#workAfterPoll();
+
+    if ((queue.isWaiting || (isHeldBack && store.congested)) && !this.#awaitsAdvance) {
+      this.#awaitsAdvance = true;
+      store.awaitAdvance(this);
+    }
+    if (this.#state === "finishing" && queue.outputBytes === 0) {
+      if (queue.unanswered === 0 || this.#fault !== undefined) this.#sayGoodbye();
+    }
+  }
+
+  #pause(isPaused: boolean): void {
+    this.#isPaused = isPaused;
+    if (isPaused) this.#wire.pause();
+    else this.#wire.resume();
+  }
+
+  #workAfterPoll(): void {
+    if (this.#awaitsPoll) return;
+    this.#awaitsPoll = true;
+    this.#host.clock.afterPoll(() => {
+      this.#awaitsPoll = false;
+      this.#work();
+    });
+  }
+
+  #sayGoodbye(): void {
+    if (this.#peerEnded) {
+      this.#wire.end();
+      return;
+    }
+    // Closing a socket with unread input resets the connection, and the reset overtakes our last answers. So the
+    // peer is left to close first, for a while.
+    this.#state = "lingering";
+    this.#lingersSinceMs = this.#host.clock.monotonicMs();
+    this.#wire.shutdown();
+  }
+}

@@ -1,0 +1,42 @@
+import { ByteWriter } from "../lib/byte-writer.ts";
+import { PageEncoder } from "../protocol/page-encoder.ts";
+import { spareWriterBytesMax, spareWritersMax } from "../lib/limits.ts";
+
+/**
+ * The output buffers of all connections. A connection holds one only while it has something to say, so ten
+ * thousand silent ones hold none; and a buffer that one huge answer made large is let go instead of kept.
+ */
+export class WriterPool {
+  // Invariant: every spare writer is empty, and no larger than spareWriterBytesMax.
+  readonly #spare: ByteWriter[] = [];
+  /** Pages are collected within a call of a local store, so one encoder serves all connections there. */
+  #sparePage: PageEncoder | undefined;
+
+  get spareCount(): number {
+    return this.#spare.length;
+  }
+
+  take(): ByteWriter {
+    return this.#spare.pop() ?? new ByteWriter(writerBytesInitial);
+  }
+
+  give(writer: ByteWriter): void {
+    if (writer.bytes.length > spareWriterBytesMax || this.#spare.length >= spareWritersMax) return;
+    writer.clear();
+    this.#spare.push(writer);
+  }
+
+  takePage(): PageEncoder {
+    const page = this.#sparePage ?? new PageEncoder();
+    this.#sparePage = undefined;
+    return page;
+  }
+
+  givePage(page: PageEncoder): void {
+    page.clear();
+    this.#sparePage = page;
+  }
+}
+
+/** Room for the acknowledgements of a few hundred pipelined writes. */
+const writerBytesInitial = 4096;

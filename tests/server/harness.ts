@@ -1,0 +1,271 @@
+import { ByteWriter } from "../../src/lib/byte-writer.ts";
+import { seededRandom } from "../../src/lib/random.ts";
+import { FrameDecoder } from "../../src/protocol/frame-decoder.ts";
+import {
+  encodeBatch,
+  encodeDelete,
+  encodeGet,
+  encodeGetMany,
+  encodeHello,
+  encodePing,
+  encodePut,
+  encodeScan,
+  encodeStats,
+  type BatchOperation,
+  type HelloOptions,
+  type PutOptions,
+  type ScanOptions,
+} from "../../src/protocol/request-encoder.ts";
+import {
+  decodeEntry,
+  decodeError,
+  decodeHelloReply,
+  decodeStats,
+  decodeWritten,
+  PageCursor,
+  readHead,
+  ResponseHead,
+} from "../../src/protocol/response-decoder.ts";
+import type { LogFields } from "../../src/server/logger.ts";
+import { resolveLimits, type ServerLimits } from "../../src/server/server-limits.ts";
+import { RunningServer } from "../../src/server/server.ts";
+import type { Session } from "../../src/server/session.ts";
+import type { Wire } from "../../src/server/wire.ts";
+import { FakeStore, type FakeStoreOptions } from "./fake-store.ts";
+import { FakeWire } from "./fake-wire.ts";
+import { ManualClock } from "./manual-clock.ts";
+
+/** A server without a network, on a store whose durability and a clock whose time the test advances. */
+export class TestServer {
+  readonly clock = new ManualClock();
+  readonly store: FakeStore;
+  readonly server: RunningServer;
+  readonly logged: { level: string; message: string; fields: LogFields | undefined }[] = [];
+  isListening = true;
+  #accept!: (wire: Wire) => Session | undefined;
+
+  constructor(limits: Partial<ServerLimits> = {}, storeOptions: FakeStoreOptions = {}) {
+    this.store = new FakeStore(storeOptions);
+    const log = (level: string) => (message: string, fields?: LogFields) => {
+      this.logged.push({ level, message, fields });
+    };
+    this.server = new RunningServer({
+      store: this.store,
+      listen: (accept) => {
+        this.#accept = accept;
+        return { hostname: "test", port: 1, stop: () => (this.isListening = false) };
+      },
+      limits: resolveLimits(limits),
+      logger: { info: log("info"), warn: log("warn"), error: log("error") },
+      clock: this.clock,
+      random: seededRandom(1),
+    });
+  }
+
+  /** A peer that has said nothing yet. */
+  connect(): Peer {
+    const wire = new FakeWire();
+    return new Peer(this, wire, this.#accept(wire));
+  }
+
+  /** Time passes, and everything that it brings about happens. */
+  async passTime(ms: number): Promise<void> {
+    this.clock.advance(ms);
+    // A turn of the real event loop: by then all promises that the time resolved have run on.
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  /** A peer that was greeted. */
+  greeted(): Peer {
+    const peer = this.connect();
+    peer.hello(1);
+    peer.send();
+    peer.take();
+    return peer;
+  }
+}
+
+/** A response's head, and its body if it is an error. */
+export interface TestResponse {
+  readonly id: number;
+  readonly status: number;
+  readonly frame: Buffer;
+  error?: { code: string; message: string; outcome: string; details: number[] };
+}
+
+/** A client's end: encodes requests into one buffer, `send`s them in one chunk, and reads what comes back. */
+export class Peer {
+  readonly #server: TestServer;
+  readonly wire: FakeWire;
+  readonly session: Session | undefined;
+  readonly #writer = new ByteWriter();
+  readonly #frames = new FrameDecoder(0xffff_ffff);
+
+  constructor(server: TestServer, wire: FakeWire, session: Session | undefined) {
+    this.#server = server;
+    this.wire = wire;
+    this.session = session;
+    wire.onClosed = () => session?.closed();
+  }
+
+  hello(id: number, options: HelloOptions = {}): this {
+    encodeHello(this.#writer, id, options);
+    return this;
+  }
+
+  ping(id: number): this {
+    encodePing(this.#writer, id);
+    return this;
+  }
+
+  get(id: number, key: string): this {
+    encodeGet(this.#writer, id, Buffer.from(key));
+    return this;
+  }
+
+  getMany(id: number, ...keys: string[]): this {
+    encodeGetMany(this.#writer, id, keys.map(toBytes));
+    return this;
+  }
+
+  put(id: number, key: string, value: string, options: PutOptions = {}): this {
+    encodePut(this.#writer, id, Buffer.from(key), Buffer.from(value), options);
+    return this;
+  }
+
+  delete(id: number, key: string, ifVersion?: number): this {
+    encodeDelete(this.#writer, id, Buffer.from(key), { ifVersion });
+    return this;
+  }
+
+  batch(id: number, ...operations: BatchOperation[]): this {
+    encodeBatch(this.#writer, id, operations);
+    return this;
+  }
+
+  scan(id: number, options: ScanOptions = {}): this {
+    encodeScan(this.#writer, id, options);
+    return this;
+  }
+
+  stats(id: number): this {
+    encodeStats(this.#writer, id);
+    return this;
+  }
+
+  raw(...bytes: number[]): this {
+    this.#writer.copy(Buffer.from(bytes), 0, bytes.length);
+    return this;
+  }
+
+  /** What was encoded and not sent yet. */
+  bytes(): Buffer {
+    const bytes = Buffer.from(this.#writer.bytes.subarray(0, this.#writer.length));
+    this.#writer.clear();
+    return bytes;
+  }
+
+  /** Sends what was encoded, in one chunk. */
+  send(): this {
+    return this.sendBytes(this.bytes());
+  }
+
+  sendBytes(bytes: Buffer): this {
+    this.session!.receive(bytes);
+    return this;
+  }
+
+  /** Ends its side of the connection. */
+  end(): this {
+    this.session!.ended();
+    return this;
+  }
+
+  /** The bytes are taken from the wire, so that there is room again. */
+  drain(room = Infinity): this {
+    this.wire.room = room;
+    this.session!.drained();
+    return this;
+  }
+
+  /** What has come back since the last call. A rest that is no whole frame is kept for the next. */
+  take(): TestResponse[] {
+    const taken: TestResponse[] = [];
+    this.#frames.push(this.wire.take());
+    while (this.#frames.next()) {
+      const { bytes, start, end } = this.#frames;
+      taken.push(toResponse(Buffer.from(bytes.subarray(start, end))));
+    }
+    return taken;
+  }
+
+  /** The ids of what has come back. */
+  ids(): number[] {
+    return this.take().map((response) => response.id);
+  }
+
+  /** The ids and codes of the errors that have come back. */
+  errors(): string[] {
+    return this.take().map(({ id, error }) => `${id} ${error?.code ?? "OK"}`);
+  }
+
+  /** Lets turns of the event loop pass. */
+  poll(): this {
+    this.#server.clock.poll();
+    return this;
+  }
+}
+
+export function toResponse(frame: Buffer): TestResponse {
+  const head = new ResponseHead();
+  readHead(frame, 0, frame.length, head);
+  const response: TestResponse = { id: head.correlationId, status: head.status, frame };
+  if (head.status !== 0) {
+    const { code, message, outcome, details } = decodeError(frame, head);
+    response.error = { code, message, outcome, details };
+  }
+  return response;
+}
+
+export function versionOf(response: TestResponse | undefined): number {
+  return decodeWritten(response!.frame, headOf(response!.frame));
+}
+
+export function entryOf(response: TestResponse | undefined): { version: number; value: string | undefined } {
+  const { frame } = response!;
+  const entry = { version: 0, valueStart: 0, valueEnd: 0 };
+  decodeEntry(frame, headOf(frame), entry);
+  const value = entry.version === 0 ? undefined : frame.toString("latin1", entry.valueStart, entry.valueEnd);
+  return { version: entry.version, value };
+}
+
+export function pageOf(response: TestResponse | undefined, kind: "scan" | "getMany") {
+  const { frame } = response!;
+  const page = new PageCursor();
+  page.decode(frame, headOf(frame), kind);
+  const entries: { key?: string; version: number; value: string }[] = [];
+  const text = (start: number, end: number) => page.bytes.toString("latin1", start, end);
+  while (page.next()) {
+    const key = kind === "scan" ? { key: text(page.keyStart, page.keyEnd) } : {};
+    entries.push({ ...key, version: page.version, value: text(page.valueStart, page.valueEnd) });
+  }
+  return { entries, more: page.more };
+}
+
+export function helloOf(response: TestResponse | undefined) {
+  return decodeHelloReply(response!.frame, headOf(response!.frame)).info;
+}
+
+export function statsOf(response: TestResponse | undefined) {
+  return decodeStats(response!.frame, headOf(response!.frame));
+}
+
+function headOf(frame: Buffer): ResponseHead {
+  const head = new ResponseHead();
+  readHead(frame, 0, frame.length, head);
+  return head;
+}
+
+function toBytes(text: string): Uint8Array {
+  return Buffer.from(text);
+}

@@ -1,0 +1,229 @@
+import { describe, expect, test } from "bun:test";
+import { TestServer } from "./harness.ts";
+
+const KiB = 1024;
+
+describe("a peer with as many requests in flight as it may have", () => {
+  test("is not read from until half of them are answered", () => {
+    const host = new TestServer({ inFlightRequestsMax: 4 });
+    const peer = host.greeted();
+    for (let id = 2; id <= 5; id++) peer.put(id, "a", "1").send();
+    expect(peer.wire.events).toEqual(["pause"]);
+    // What was read before the pause took hold is kept, not carried out.
+    for (let id = 6; id <= 9; id++) peer.put(id, "b", "1").send();
+    expect(host.store.calls).toHaveLength(4);
+
+    host.store.advance(1);
+    expect(peer.ids()).toEqual([2]);
+    expect(host.store.calls).toHaveLength(4);
+    host.store.advance(2);
+    expect(host.store.calls).toEqual(["put a", "put a", "put a", "put a", "put b", "put b"]);
+    host.store.advance();
+    host.store.advance();
+    expect(peer.ids()).toEqual([3, 4, 5, 6, 7, 8, 9]);
+    expect(peer.wire.events).toEqual(["pause", "resume"]);
+  });
+
+  test("gets the rest of the chunk carried out later, in order", () => {
+    const host = new TestServer({ inFlightRequestsMax: 10 });
+    const peer = host.greeted();
+    for (let id = 2; id < 102; id++) peer.put(id, "a", "1");
+    peer.send();
+    expect(host.store.calls).toHaveLength(10);
+    const ids: number[] = [];
+    for (let round = 0; round < 10; round++) {
+      host.store.advance();
+      ids.push(...peer.ids());
+    }
+    expect(ids).toEqual(Array.from({ length: 100 }, (_, index) => index + 2));
+    expect(peer.wire.isPaused).toBe(false);
+  });
+
+  test("counts those that the store has not answered yet", () => {
+    const host = new TestServer({ inFlightRequestsMax: 2 });
+    host.store.isSlow = true;
+    const peer = host.greeted();
+    peer.get(2, "a").get(3, "b").get(4, "c").send();
+    expect(host.store.calls).toEqual(["get a", "get b"]);
+    host.store.answerAll();
+    peer.poll();
+    expect(host.store.calls).toEqual(["get a", "get b", "get c"]);
+    host.store.answerAll();
+    expect(peer.poll().ids()).toEqual([2, 3, 4]);
+  });
+});
+
+describe("a peer that does not read", () => {
+  test("is not read from beyond its output, is held to it, and goes on when it reads", () => {
+    const host = new TestServer({ outputBytesMax: 64 * KiB }, { isInstant: true });
+    const peer = host.greeted();
+    peer.put(2, "a", "x".repeat(8 * KiB)).send();
+    peer.take();
+
+    peer.wire.room = 1000;
+    for (let id = 3; id < 103; id++) peer.get(id, "a");
+    peer.send();
+    expect(host.store.calls).toHaveLength(9);
+    expect(peer.wire.isPaused).toBe(true);
+    expect(peer.session!.outputBytes).toBeLessThan(64 * KiB + 9 * KiB);
+    expect(host.server.stats()).toMatchObject({ outputBytes: peer.session!.outputBytes });
+
+    // Little by little: it goes on when half of the room is free, and never holds more than all of it.
+    const ids = peer.ids();
+    for (let round = 0; ids.length < 100; round++) {
+      expect(round).toBeLessThan(1000);
+      peer.drain(10_000).poll();
+      expect(peer.session!.outputBytes).toBeLessThan(64 * KiB + 9 * KiB);
+      ids.push(...peer.ids());
+    }
+    expect(ids).toEqual(Array.from({ length: 100 }, (_, index) => index + 3));
+    peer.drain();
+    expect(peer.wire.isPaused).toBe(false);
+    expect(host.server.stats()).toMatchObject({ outputBytes: 0 });
+  });
+
+  test("cannot keep the turn by reading as fast as we answer", () => {
+    const host = new TestServer({ outputBytesMax: 64 * KiB }, { isInstant: true });
+    const peer = host.greeted();
+    peer.put(2, "a", "x".repeat(8 * KiB)).send();
+    host.store.calls.length = 0;
+    for (let id = 3; id < 103; id++) peer.get(id, "a");
+    peer.send();
+    expect(host.store.calls).toHaveLength(8);
+    expect(host.clock.poll()).toBe(12);
+    expect(peer.ids()).toHaveLength(101);
+    expect(peer.wire.isPaused).toBe(false);
+  });
+
+  test("is not written to until it can take something", () => {
+    const host = new TestServer({}, { isInstant: true });
+    const peer = host.greeted();
+    peer.wire.room = 0;
+    peer.wire.writes.length = 0;
+    for (let id = 2; id < 100; id++) peer.ping(id).send();
+    expect(peer.wire.writes).toEqual([0]);
+    expect(peer.drain().ids()).toHaveLength(98);
+    expect(peer.wire.writes).toHaveLength(2);
+  });
+
+  test("gets frames that were cut anywhere, whole", () => {
+    const host = new TestServer({}, { isInstant: true });
+    const peer = host.greeted();
+    peer.put(2, "a", "x".repeat(100)).get(3, "a").get(4, "a");
+    peer.wire.room = 0;
+    peer.send();
+    const ids: number[] = [];
+    for (let count = 0; count < 400; count++) ids.push(...peer.drain(1).ids());
+    expect(ids).toEqual([2, 3, 4]);
+  });
+
+  test("holds what became durable and what waits alike", () => {
+    const host = new TestServer({ outputBytesMax: 32 * KiB });
+    const peer = host.greeted();
+    peer.put(2, "a", "x".repeat(8 * KiB)).send();
+    for (let id = 3; id < 20; id++) peer.get(id, "a");
+    peer.send();
+    expect(host.store.calls.length).toBeLessThan(8);
+    peer.wire.room = 0;
+    host.store.advance();
+    expect(host.store.calls.length).toBeLessThan(8);
+    while (peer.session!.outputBytes > 0) peer.drain(9_999).poll();
+    expect(peer.ids()).toHaveLength(18);
+  });
+
+  test("is closed when all connections together hold too much, the greediest first", () => {
+    const limits = { outputBytesMax: 64 * KiB, outputBytesTotalMax: 100 * KiB };
+    const host = new TestServer(limits, { isInstant: true });
+    const [modest, greedy, late] = [host.greeted(), host.greeted(), host.greeted()];
+    modest.put(2, "a", "x".repeat(8 * KiB)).send();
+    for (const peer of [modest, greedy, late]) peer.wire.room = 0;
+    for (let id = 3; id < 5; id++) modest.get(id, "a");
+    for (let id = 3; id < 10; id++) greedy.get(id, "a");
+    for (let id = 3; id < 8; id++) late.get(id, "a");
+    modest.send();
+    greedy.send();
+    expect([modest, greedy, late].map(({ wire }) => wire.isClosed)).toEqual([false, false, false]);
+    late.send();
+    expect([modest, greedy, late].map(({ wire }) => wire.isClosed)).toEqual([false, true, false]);
+    expect(host.server.stats()).toMatchObject({
+      connections: 2,
+      connectionsEvicted: 1,
+      outputBytes: modest.session!.outputBytes + late.session!.outputBytes,
+    });
+  });
+});
+
+describe("a congested store", () => {
+  test("gets no further request of anybody until it advances", () => {
+    const host = new TestServer();
+    const [one, other] = [host.greeted(), host.greeted()];
+    one.put(2, "a", "1").send();
+    host.store.congested = true;
+    one.put(3, "a", "2").send();
+    other.get(4, "a").send();
+    expect(host.store.calls).toEqual(["put a"]);
+    expect([one.wire.isPaused, other.wire.isPaused]).toEqual([true, true]);
+    expect(host.clock.poll()).toBe(0);
+
+    host.store.congested = false;
+    host.store.advance();
+    expect(host.store.calls).toEqual(["put a", "put a", "get a"]);
+    expect([one.wire.isPaused, other.wire.isPaused]).toEqual([false, false]);
+  });
+});
+
+describe("a peer that ends its side", () => {
+  test("gets what it asked for, then our end", () => {
+    const host = new TestServer();
+    const peer = host.greeted();
+    peer.put(2, "a", "1").send().end();
+    expect(peer.wire.events).toEqual([]);
+    host.store.advance();
+    expect(peer.ids()).toEqual([2]);
+    expect(peer.wire.events).toEqual(["end"]);
+    expect(host.server.stats()).toMatchObject({ connections: 0 });
+  });
+
+  test("while it is stalled gets all that it had sent", () => {
+    const host = new TestServer({ inFlightRequestsMax: 2 });
+    const peer = host.greeted();
+    for (let id = 2; id <= 8; id++) peer.put(id, "a", "1");
+    peer.send().end();
+    for (let round = 0; round < 4; round++) host.store.advance();
+    expect(peer.ids()).toEqual([2, 3, 4, 5, 6, 7, 8]);
+    expect(peer.wire.events.at(-1)).toBe("end");
+  });
+
+  test("gets what the store answers later, too", () => {
+    const host = new TestServer();
+    const peer = host.greeted();
+    host.store.isSlow = true;
+    peer.get(2, "a").send().end();
+    expect(peer.wire.events).toEqual([]);
+    host.store.answerAll();
+    expect(peer.poll().ids()).toEqual([2]);
+    expect(peer.wire.events).toEqual(["end"]);
+  });
+
+  test("in the middle of a frame is simply closed", () => {
+    const host = new TestServer();
+    const peer = host.greeted();
+    const bytes = peer.put(2, "a", "1").bytes();
+    peer.sendBytes(bytes.subarray(0, 7)).end();
+    expect(peer.wire.events).toEqual(["end"]);
+    expect(host.store.calls).toEqual([]);
+  });
+});
+
+test("output buffers go back to the pool, and a huge one is let go", () => {
+  const host = new TestServer({}, { isInstant: true });
+  const { pool } = host.server;
+  const peer = host.greeted();
+  const spareBefore = pool.spareCount;
+  for (let id = 2; id < 100; id++) peer.put(id, "a", "1").send();
+  expect(pool.spareCount).toBe(spareBefore);
+  peer.put(100, "a", "x".repeat(1024 * KiB)).send();
+  peer.get(101, "a").send();
+  expect(peer.ids()).toHaveLength(100);
+  expect(pool.spareCount).toBe(spareBefore - 1);
+});
