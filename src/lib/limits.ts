@@ -37,7 +37,10 @@ export const sealDelayMs = 20;
 /** All of the log is kept in memory, so it must fit there with its index: a third of a machine of 24 GiB. */
 export const logBytesMaxDefault = 8 * 1024 * MiB;
 
-/** Writes are refused, and the log stays unhurt, while the disk has less free space than this beyond what they need. */
+/**
+ * Writes are refused, and the log stays unhurt, while the disk has less free space than this beyond what they
+ * need.
+ */
 export const diskHeadroomBytes = 64 * MiB;
 
 /** Bytes accepted and not yet written: past it the server reads no further requests until the disk catches up. */
@@ -88,7 +91,10 @@ export const getManyKeysMax = 65_536;
 export const pageBytesMax = 256 * KiB;
 export const pageEntriesMax = 4_096;
 
-/** What a client may call itself in its hello: enough for a name and a version, short enough for every line of a log. */
+/**
+ * What a client may call itself in its hello: enough for a name and a version, short enough for every line of
+ * a log.
+ */
 export const clientNameBytesMax = 255;
 
 /** Credentials are a token or a user with a password; the hello's frame must hold them before anybody is trusted. */
@@ -115,10 +121,16 @@ export const sweepIntervalMs = 1_000;
 /** An unfinished frame has this long before its speed is looked at: one lost packet may cost a second or two. */
 export const frameGraceMs = 10_000;
 
-/** After its grace a frame must have come at least this fast: bytes one at a time hold memory for as long as they like. */
+/**
+ * After its grace a frame must have come at least this fast: bytes one at a time hold memory for as long as
+ * they like.
+ */
 export const frameBytesPerSecondMin = 1 * KiB;
 
-/** A connection that was ended stays half open for this long, so that its last words are read before a reset eats them. */
+/**
+ * A connection that was ended stays half open for this long, so that its last words are read before a reset
+ * eats them.
+ */
 export const lingerDeadlineMs = 2_000;
 
 /** After the notice of a shutdown a peer's requests are still refused by name for this long; then nobody listens. */
@@ -175,5 +187,8 @@ export const reconnectDelayMsMaxDefault = 2_000;
 /** Arrays and objects within a msgpack value nest no deeper: their reader calls itself. */
 export const valueDepthMax = 128;
 
-/** A page of a scan ends after looking at so many keys, deleted ones too: a desert of tombstones costs 10 ms a page. */
+/**
+ * A page of a scan ends after looking at so many keys, deleted ones too: a desert of tombstones costs 10 ms a
+ * page.
+ */
 export const pageVisitsMax = 65_536;

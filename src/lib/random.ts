@@ -9,7 +9,10 @@ export const systemRandom: Random = {
   uint32: () => crypto.getRandomValues(new Uint32Array(1))[0]!,
 };
 
-/** Repeatable randomness: the same seed gives the same numbers on every machine (mulberry32, Tommy Ettinger, public domain). */
+/**
+ * Repeatable randomness: the same seed gives the same numbers on every machine (mulberry32, Tommy Ettinger,
+ * public domain).
+ */
 export function seededRandom(seed: number): Random {
   let state = seed >>> 0;
   return {

@@ -26,7 +26,10 @@ export function reserveFrame(writer: ByteWriter, bodyBytesMax: number): number {
   return start;
 }
 
-/** Writes the start of a message: its array's head, its id, and its opcode or status. Returns the offset of the body. */
+/**
+ * Writes the start of a message: its array's head, its id, and its opcode or status. Returns the offset of the
+ * body.
+ */
 export function writeHead(
   bytes: Buffer,
   frameStart: number,

@@ -37,7 +37,10 @@ export class RequestDecoder {
   valueEnd = 0;
   /** The version that the entry must have, 0 for "must not exist", or `unconditional`. */
   ifVersion: number = unconditional;
-  /** When the entry expires, in milliseconds since 1970; 0: never. After decoding a batch, the latest of its operations'. */
+  /**
+   * When the entry expires, in milliseconds since 1970; 0: never. After decoding a batch, the latest of its
+   * operations'.
+   */
   expiresAtMs = 0;
   /** The number of the write within its session; 0: none. */
   requestNumber = 0;

@@ -31,7 +31,10 @@ export interface FileSystem {
   freeBytes(path: string): number;
   /** The one true name of an existing path: two names of one directory become equal. */
   realPath(path: string): string;
-  /** Takes the lock of an existing or new file, or throws LockHeldError. It dies with the process, however that ends. */
+  /**
+   * Takes the lock of an existing or new file, or throws LockHeldError. It dies with the process, however that
+   * ends.
+   */
   lock(path: string): Lock;
 }
 

@@ -89,7 +89,8 @@ function loadLibc(): { flock: Call; fcntl: Call } {
 
 function bindLibc(name: string): { flock: Call; fcntl: Call } {
   const int2 = { args: ["int", "int"], returns: "int" } as const;
-  // errno lives at an address of its own in each thread, which never changes; the platforms name its getter differently.
+  // errno lives at an address of its own in each thread, which never changes; the platforms name its getter
+  // differently.
   const getter = { args: [], returns: "ptr" } as const;
   const errnoGetter = process.platform === "darwin" ? "__error" : "__errno_location";
   const errno = dlopen(name, { [errnoGetter]: getter }).symbols[errnoGetter]!() as Pointer;
