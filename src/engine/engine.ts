@@ -47,6 +47,8 @@ import {
 export class Engine implements Store {
   readonly syncMode: SyncMode;
   readonly storeId: Uint8Array;
+  /** What a crash had left at the end of the log, if opening found it torn: cut off, and kept. */
+  readonly tornTail: TornTail | undefined;
   readonly #writer: LogWriter;
   readonly #ownership: Ownership;
   readonly #memtables: MemtableStack;
@@ -65,9 +67,11 @@ export class Engine implements Store {
     ownership: Ownership;
     memtables: MemtableStack;
     logBytesMax: number;
+    tornTail?: TornTail | undefined;
   }) {
     this.syncMode = options.syncMode;
     this.storeId = options.writer.storeId;
+    this.tornTail = options.tornTail;
     this.#directory = options.directory;
     this.#writer = options.writer;
     this.#ownership = options.ownership;
@@ -305,4 +309,10 @@ export class Engine implements Store {
   #visibleAt(version: number): number {
     return version > this.#writer.ackableSeq ? version : 0;
   }
+}
+
+export interface TornTail {
+  /** Where the cut bytes are kept. */
+  file: string;
+  bytes: number;
 }

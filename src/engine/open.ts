@@ -49,7 +49,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     },
     replayInto(memtables),
   );
-  const { writer, ownership } = opened;
+  const { writer, ownership, verdict, tornFile } = opened;
   if (writer.floorSeq > 0) {
     const floor = writer.floorSeq;
     await writer.stop(new HoldfastError("STORE_TRUNCATED", "the engine did not take it"));
@@ -65,7 +65,9 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     memtables.begin(image.bytes, image.firstSeq - 1);
   }
   const { directory, syncMode, logBytesMax = logBytesMaxDefault } = options;
-  engine = new Engine({ directory, syncMode, writer, ownership, memtables, logBytesMax });
+  const tornTail =
+    verdict.kind === "torn" && tornFile !== undefined ? { file: tornFile, bytes: verdict.bytes } : undefined;
+  engine = new Engine({ directory, syncMode, writer, ownership, memtables, logBytesMax, tornTail });
   ownership.onTakenOver = async () => {
     const fenced = new WalFencedError(options.directory);
     await writer.stop(fenced);

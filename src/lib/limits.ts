@@ -46,6 +46,9 @@ export const diskHeadroomBytes = 64 * MiB;
 /** Bytes accepted and not yet written: past it the server reads no further requests until the disk catches up. */
 export const pendingBytesMax = 64 * MiB;
 
+/** Mode "batch": whoever lets a minute of writes wait for a sync wants mode "none". */
+export const batchDelayMsMax = 60_000;
+
 /** Cut tails are evidence, kept for a person to look at; sixteen of them tell the story of a machine that crashes. */
 export const tornFilesKept = 16;
 

@@ -2,6 +2,7 @@ import { openEngine } from "../engine/open.ts";
 import type { Store, SyncMode } from "../engine/store.ts";
 import { systemClock, type Clock } from "../lib/clock.ts";
 import { InvalidArgumentError } from "../lib/errors.ts";
+import { batchDelayMsMax } from "../lib/limits.ts";
 import { systemRandom, type Random } from "../lib/random.ts";
 import type { FileSystem } from "../vfs/file-system.ts";
 import { realFileSystem } from "../vfs/real.ts";
@@ -80,8 +81,9 @@ export interface SyncChoice {
 export function parseSync(text: string): SyncChoice {
   if (text === "always" || text === "none") return { syncMode: text };
   const batchIntervalMs = Number(/^(\d{1,5})ms$/.exec(text)?.[1]);
-  if (batchIntervalMs >= 1) return { syncMode: "batch", batchIntervalMs };
+  if (batchIntervalMs >= 1 && batchIntervalMs <= batchDelayMsMax)
+    return { syncMode: "batch", batchIntervalMs };
   throw new InvalidArgumentError(
-    `Cannot sync ${JSON.stringify(text)}: there are always, none, and a time from 1ms to 99999ms; write for example 10ms`,
+    `Cannot sync ${JSON.stringify(text)}: there are always, none, and a time from 1ms to ${batchDelayMsMax}ms; write for example 10ms`,
   );
 }

@@ -10,6 +10,8 @@ export class WalCorruptionError extends HoldfastError {
   readonly offset: number;
   /** The first sequence number that can't be read. */
   readonly seq: number;
+  /** What is wrong there. */
+  readonly problem: string;
 
   constructor(file: string, offset: number, seq: number, problem: string) {
     super(
@@ -20,6 +22,7 @@ export class WalCorruptionError extends HoldfastError {
     this.file = file;
     this.offset = offset;
     this.seq = seq;
+    this.problem = problem;
   }
 }
 

@@ -1,6 +1,12 @@
 import { systemClock, type Clock } from "../lib/clock.ts";
 import { InvalidArgumentError } from "../lib/errors.ts";
-import { diskHeadroomBytes, sealDelayMs, segmentBytesLimit, segmentBytesMaxDefault } from "../lib/limits.ts";
+import {
+  batchDelayMsMax,
+  diskHeadroomBytes,
+  sealDelayMs,
+  segmentBytesLimit,
+  segmentBytesMaxDefault,
+} from "../lib/limits.ts";
 import { systemRandom, type Random } from "../lib/random.ts";
 import type { FileSystem } from "../vfs/file-system.ts";
 import { realFileSystem } from "../vfs/real.ts";
@@ -65,7 +71,7 @@ export function resolveOptions(directory: string, options: WalOptions): Omit<Log
       most: segmentBytesLimit,
     }),
     batchRecordsMax: within("batchRecordsMax", options.batchRecordsMax ?? 100, { least: 1, most: 1_000_000 }),
-    batchDelayMs: within("batchDelayMs", options.batchDelayMs ?? 10, { least: 1, most: 60_000 }),
+    batchDelayMs: within("batchDelayMs", options.batchDelayMs ?? 10, { least: 1, most: batchDelayMsMax }),
     sealDelayMs: within("sealDelayMs", options.sealDelayMs ?? sealDelayMs, { least: 1, most: 60_000 }),
     diskHeadroomBytes: within("diskHeadroomBytes", options.diskHeadroomBytes ?? diskHeadroomBytes, {
       least: 0,

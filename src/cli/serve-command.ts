@@ -1,0 +1,199 @@
+import { openEngine } from "../engine/open.ts";
+import type { Store } from "../engine/store.ts";
+import type { Clock } from "../lib/clock.ts";
+import { HoldfastError } from "../lib/errors.ts";
+import { segmentBytesMaxDefault } from "../lib/limits.ts";
+import { assertLocal, formatAddress, listenDefault, parseListenAddress } from "../server/listen-address.ts";
+import type { LogFields, Logger } from "../server/logger.ts";
+import { parseSync, serve, type Server, type SyncOption } from "../server/serve.ts";
+import { StorageFaultError, WalCorruptionError } from "../wal/errors.ts";
+import type { FileSystem } from "../vfs/file-system.ts";
+import { parseCount } from "./arguments.ts";
+import type { Command } from "./command.ts";
+import { EndSignals } from "./end-signals.ts";
+import { exitCode, exitCodeOf, type ExitCode } from "./exit-codes.ts";
+import { logTo } from "./log-lines.ts";
+import { platformNotes } from "./platform-notes.ts";
+import { UsageError } from "./usage-error.ts";
+import type { Output } from "./world.ts";
+
+const dataDefault = "./data";
+const syncDefault: SyncOption = "always";
+
+export const serveCommand: Command = {
+  name: "serve",
+  summary: "runs the server",
+  operands: [],
+  flags: {
+    data: {
+      about: "where the data lies; created when it is missing",
+      value: "DIR",
+      environment: "HOLDFAST_DATA",
+      default: dataDefault,
+    },
+    listen: {
+      about: "where to listen; port 0 lets the system choose one",
+      value: "HOST:PORT",
+      environment: "HOLDFAST_LISTEN",
+      default: listenDefault,
+    },
+    sync: {
+      about: "when a write is acknowledged: always (once synced), 10ms (synced within that time), none",
+      value: "MODE",
+      environment: "HOLDFAST_SYNC",
+      default: syncDefault,
+    },
+    "segment-bytes-max": {
+      about: "a file of the log that would grow past this is ended, and the next one begun",
+      value: "BYTES",
+      environment: "HOLDFAST_SEGMENT_BYTES_MAX",
+      default: String(segmentBytesMaxDefault),
+    },
+    "allow-remote": {
+      about: "listen where other machines can connect; there is no authentication yet",
+      environment: "HOLDFAST_ALLOW_REMOTE",
+    },
+  },
+  details: [
+    `Once recovery is done and the port is open, the first line on standard output is "ready tcp://HOST:PORT".`,
+    "The log goes to standard error, as JSON unless that is a terminal. SIGTERM or SIGINT answers what was begun,",
+    "closes the store and exits 0; a second one exits at once, which loses nothing that was acknowledged either.",
+  ].join("\n"),
+  examples: ["holdfast serve --data ./data", "holdfast serve --listen 127.0.0.1:0 --sync 10ms"],
+
+  async run(given, world) {
+    const { clock, environment, errors, fileSystem, output } = world;
+    const dataDirectory = given.text("data") ?? dataDefault;
+    const allowRemote = given.has("allow-remote");
+    const listen = given.read("listen", (text) => checkListen(text, allowRemote)) ?? listenDefault;
+    const sync = given.read("sync", checkSync) ?? syncDefault;
+    const segmentBytesMax = given.read("segment-bytes-max", parseCount) ?? segmentBytesMaxDefault;
+    const logger = logTo(errors, clock, !environment["NO_COLOR"]);
+    const signals = new EndSignals(world);
+
+    try {
+      const server = await start(
+        { dataDirectory, listen, sync, segmentBytesMax, allowRemote },
+        { logger, fileSystem, clock },
+      );
+      if (signals.first === undefined) {
+        await announce(server, output, logger);
+      }
+      return await serveUntilTheEnd(server, signals, logger, clock);
+    } catch (error) {
+      // Whoever collects the log finds there why the server is not running.
+      logger.error(error instanceof Error ? error.message : String(error), fieldsOf(error));
+      const code = exitCodeOf(error);
+      if (code === exitCode.bug) throw error;
+      return code;
+    }
+  },
+};
+
+interface Settings {
+  readonly dataDirectory: string;
+  readonly listen: string;
+  readonly sync: SyncOption;
+  readonly segmentBytesMax: number;
+  readonly allowRemote: boolean;
+}
+
+interface Surroundings {
+  readonly logger: Logger;
+  readonly fileSystem: FileSystem;
+  readonly clock: Clock;
+}
+
+/** Opens the store and the port, and says what was found and what somebody should know. */
+async function start(settings: Settings, { logger, fileSystem, clock }: Surroundings): Promise<Server> {
+  const { dataDirectory, listen, sync, segmentBytesMax, allowRemote } = settings;
+  logger.info("starting", { data: dataDirectory, listen, sync, pid: process.pid });
+  const startedMs = clock.monotonicMs();
+  const store = await openEngine({
+    directory: dataDirectory,
+    ...parseSync(sync),
+    segmentBytesMax,
+    fileSystem,
+    clock,
+  });
+  logRecovery(store, clock.monotonicMs() - startedMs, logger);
+  if (store.tornTail !== undefined) {
+    logger.warn("a crash had torn the log's tail; it was cut off and kept", { ...store.tornTail });
+  }
+  if (sync !== "always") {
+    logger.warn("a crash can take back writes that were acknowledged", { sync, instead: "--sync always" });
+  }
+  for (const note of platformNotes(fileSystem, dataDirectory, process.platform)) logger.warn(note);
+  return await serve({ store, listen, allowRemote, logger, clock });
+}
+
+async function serveUntilTheEnd(
+  server: Server,
+  signals: EndSignals,
+  logger: Logger,
+  clock: Clock,
+): Promise<ExitCode> {
+  let fault: HoldfastError | undefined;
+  const faulted = server.fault.then((reason) => {
+    fault = reason;
+  });
+  const signal = await Promise.race([signals.received, faulted]);
+  if (signal !== undefined) {
+    logger.info("ending", { signal });
+    await server.close();
+    // The disk may have failed while the last answers went out; that is told a moment after the end.
+    await new Promise<void>((resolve) => clock.afterPoll(resolve));
+  }
+  if (fault === undefined) {
+    logger.info("ended");
+    return exitCode.ok;
+  }
+  logger.error(`ended: ${fault.message}`, fieldsOf(fault));
+  return fault instanceof StorageFaultError ? exitCode.fault : exitCodeOf(fault);
+}
+
+async function announce(server: Server, output: Output, logger: Logger): Promise<void> {
+  try {
+    await output.write(`ready tcp://${formatAddress(server.hostname, server.port)}\n`);
+    await output.flush();
+  } catch (error) {
+    logger.warn("nobody reads standard output", { reason: String(error) });
+  }
+  logger.info("ready", { url: server.url });
+}
+
+/** What a program that reads the log wants to know of an error. */
+function fieldsOf(error: unknown): LogFields {
+  const code = (error as { code?: unknown } | null)?.code;
+  const fields = typeof code === "string" ? { code } : {};
+  if (!(error instanceof WalCorruptionError)) return fields;
+  return { ...fields, file: error.file, offset: error.offset, seq: error.seq };
+}
+
+function logRecovery(store: Store, tookMs: number, logger: Logger): void {
+  const { segments, logBytes, memtableEntries } = store.stats();
+  logger.info("recovered", {
+    tookMs: Math.round(tookMs),
+    segments: Number(segments),
+    bytes: Number(logBytes),
+    // Every record has one number, and the engine takes no log whose beginning is gone.
+    records: store.currentSeq,
+    entries: Number(memtableEntries),
+  });
+}
+
+function checkListen(text: string, allowRemote: boolean): string {
+  const address = parseListenAddress(text);
+  try {
+    assertLocal(address, allowRemote);
+  } catch (error) {
+    if (!(error instanceof HoldfastError)) throw error;
+    throw new UsageError(`${error.message}; here that is the flag --allow-remote`, { cause: error });
+  }
+  return text;
+}
+
+function checkSync(text: string): SyncOption {
+  parseSync(text);
+  return text as SyncOption;
+}
