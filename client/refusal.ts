@@ -1,0 +1,37 @@
+import { InvalidArgumentError, LimitError, UnknownOutcomeError } from "../src/lib/errors.ts";
+import type { DecodedError } from "../src/protocol/response-decoder.ts";
+import { status } from "../src/protocol/status.ts";
+import { ConflictError, ServerError } from "./errors.ts";
+import type { AnyOperation } from "./operation.ts";
+
+/** The error for a request that the server refused, or whose outcome it does not know. */
+export function refusalOf(operation: AnyOperation, args: unknown, refusal: DecodedError): Error {
+  const { details, message } = refusal;
+  const what = operation.describe(args);
+  if (refusal.outcome === "not-applied" || !operation.isWrite) {
+    switch (refusal.status) {
+      case status.CONFLICT: {
+        const operationIndex = details[1] ?? 0;
+        return new ConflictError(operation.describe(args, operationIndex), details[0] ?? 0, operationIndex);
+      }
+      case status.LIMIT_EXCEEDED:
+        return new LimitError(
+          `Cannot ${what}, says the server: ${message}`,
+          details[1] ?? 0,
+          details[0] ?? 0,
+        );
+      case status.INVALID_ARGUMENT:
+        return new InvalidArgumentError(`Cannot ${what}: ${message}`);
+    }
+  }
+  const error = new ServerError(refusal.code, refusal.status, `Cannot ${what}: ${message}`, refusal.outcome);
+  return refusal.outcome === "unknown" && operation.isWrite ? unknownOutcome(what, error) : error;
+}
+
+/** The error for a write that was sent, and then its answer did not come. */
+export function unknownOutcome(what: string, cause: Error): UnknownOutcomeError {
+  return new UnknownOutcomeError(
+    `Cannot tell whether this happened: ${what}; read it back, or write again what may be written twice`,
+    { cause },
+  );
+}
