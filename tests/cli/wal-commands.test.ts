@@ -63,7 +63,15 @@ describe("wal verify", () => {
     expect(report).toEqual({
       kind: "report",
       verdict: "clean",
-      log: { directory: "/log", segments: 2, groups: 7, records: 10, bytes: 872, floorSeq: 0, lastSeq: 10 },
+      log: {
+        directory: "/data/log",
+        segments: 2,
+        groups: 7,
+        records: 10,
+        bytes: 872,
+        floorSeq: 0,
+        lastSeq: 10,
+      },
     });
   });
 
@@ -112,10 +120,10 @@ describe("wal verify", () => {
     const missing = await verify(withFile(files, segmentName(1), undefined));
     expect(missing).toMatchObject({
       code: 1,
-      report: { verdict: "corrupt", file: `/log/${segmentName(1)}`, seq: 1 },
+      report: { verdict: "corrupt", file: `/data/log/${segmentName(1)}`, seq: 1 },
     });
     const foreign = await verify(withFile(files, "holiday.jpg", Buffer.from("sun")));
-    expect(foreign).toMatchObject({ code: 1, report: { verdict: "corrupt", file: "/log/holiday.jpg" } });
+    expect(foreign).toMatchObject({ code: 1, report: { verdict: "corrupt", file: "/data/log/holiday.jpg" } });
   });
 
   test("says in words what it found", async () => {
@@ -130,17 +138,17 @@ describe("wal verify", () => {
 
     expect(await inWords(files)).toEqual([
       "clean",
-      "10 records, up to seq 10, in 7 groups, 2 segments and 872 bytes of /log",
+      "10 records, up to seq 10, in 7 groups, 2 segments and 872 bytes of /data/log",
       "",
     ]);
     expect(await inWords(withFile(files, name, bytes.subarray(0, bytes.length - 1)))).toEqual([
-      `torn tail at ${last} of /log/${name}: 70 bytes, the file ends 1 bytes before the group does`,
+      `torn tail at ${last} of /data/log/${name}: 70 bytes, the file ends 1 bytes before the group does`,
       "a crash cut it; the next start keeps these bytes aside and goes on before them",
-      "9 records can be read, up to seq 9, in 6 groups, 2 segments and 871 bytes of /log",
+      "9 records can be read, up to seq 9, in 6 groups, 2 segments and 871 bytes of /data/log",
       "",
     ]);
     const [verdict, message] = await inWords(withFile(files, name, withBitFlipped(bytes, 100, 0)));
-    expect(verdict).toBe(`corrupt at /log/${name}:96 (seq 5)`);
+    expect(verdict).toBe(`corrupt at /data/log/${name}:96 (seq 5)`);
     expect(message).toStartWith(
       "no group's header is there, or its checksum does not match, and the group at ",
     );
@@ -157,11 +165,12 @@ describe("wal verify", () => {
 
   test("calls an empty directory a clean log", async () => {
     const fileSystem = new MemoryFileSystem();
-    fileSystem.makeDirectory("/log");
-    const { code, output } = await run(["wal", "verify", "/log"], { fileSystem });
+    fileSystem.makeDirectory("/data");
+    fileSystem.makeDirectory("/data/log");
+    const { code, output } = await run(["wal", "verify", "/data/log"], { fileSystem });
     expect({ code, output }).toEqual({
       code: 0,
-      output: "clean\n0 records, nothing was ever written, in 0 groups, 0 segments and 0 bytes of /log\n",
+      output: "clean\n0 records, nothing was ever written, in 0 groups, 0 segments and 0 bytes of /data/log\n",
     });
   });
 
@@ -179,20 +188,20 @@ describe("wal verify", () => {
   test("changes nothing, and takes no lock", async () => {
     const disk = await diskWith(await exampleFiles());
     const before = disk.listAll();
-    disk.lock("/log/LOCK");
+    disk.lock("/data/log/LOCK");
     expect((await run(["wal", "verify", logDirectory], { fileSystem: disk })).code).toBe(0);
     expect((await run(["wal", "dump", logDirectory], { fileSystem: disk })).code).toBe(0);
-    expect(disk.listAll()).toEqual({ ...before, "/log/LOCK": 0 });
+    expect(disk.listAll()).toEqual({ ...before, "/data/log/LOCK": 0 });
   });
 
   test("looks again when a log that is in use seems torn: what is half written passes", async () => {
     const files = await exampleFiles();
     const disk = await diskWith(files);
-    const path = `/log/${segmentName(2)}`;
+    const path = `/data/log/${segmentName(2)}`;
     const whole = files.get(segmentName(2))!;
     const torn = disk.open(path);
     torn.truncate(whole.length - 1);
-    const lock = disk.create("/log/LOCK");
+    const lock = disk.create("/data/log/LOCK");
     lock.write(Buffer.from(String(process.ppid)), 0);
     // The writer finishes its group after the first look.
     let looks = 0;
@@ -263,7 +272,7 @@ describe("wal dump", () => {
     const lines = output.split("\n");
     const damage = lines.findIndex((line) => line.includes("can't be used"));
     expect(lines[damage]).toBe(
-      `  @${second}  ${bytes.length - second} bytes of /log/${name} can't be used: the checksum of its payload does not match`,
+      `  @${second}  ${bytes.length - second} bytes of /data/log/${name} can't be used: the checksum of its payload does not match`,
     );
     expect(lines.slice(damage + 1, damage + 4).map((line) => line.slice(0, 25))).toEqual([
       `  behind it: group @${second}  `,
@@ -271,7 +280,7 @@ describe("wal dump", () => {
       `  behind it: group @${groupOffsets(bytes)[3]}  `,
     ]);
     expect(output).toContain("segment 2  ");
-    expect(output).toContain(`\ncorrupt at /log/${name}:${second} (seq 2)\n`);
+    expect(output).toContain(`\ncorrupt at /data/log/${name}:${second} (seq 2)\n`);
   });
 
   test("shows tails that were cut, files that nobody finished and foreign ones", async () => {
@@ -284,15 +293,15 @@ describe("wal dump", () => {
     ]);
     const { output } = await run(["wal", "dump", logDirectory], { fileSystem: await diskWith(more) });
     expect(output.split("\n").filter((line) => line.startsWith("file "))).toEqual([
-      "file /log/000000000001-96.torn  a torn tail that a repair cut off and kept",
-      "file /log/000000000003.wal.tmp  was being written when a process ended; the next start deletes it",
-      "file /log/holiday.jpg  no log writes a file of this name",
+      "file /data/log/000000000001-96.torn  a torn tail that a repair cut off and kept",
+      "file /data/log/000000000003.wal.tmp  was being written when a process ended; the next start deletes it",
+      "file /data/log/holiday.jpg  no log writes a file of this name",
     ]);
   });
 
   test("shows what the verdict is about, and not what is appended meanwhile", async () => {
     const files = await exampleFiles();
-    const path = `/log/${segmentName(2)}`;
+    const path = `/data/log/${segmentName(2)}`;
     const whole = files.get(segmentName(2))!;
     const last = groupOffsets(whole).at(-1)!;
     const disk = await diskWith(withFile(files, segmentName(2), whole.subarray(0, last)));
@@ -335,8 +344,8 @@ describe("wal dump", () => {
     const { code, output } = await run(["wal", "dump", logDirectory], { fileSystem: disk });
     expect(code).toBe(1);
     expect(output).toContain(
-      `  @0  13 bytes of /log/${segmentName(2)} can't be used: it has 13 bytes, fewer`,
+      `  @0  13 bytes of /data/log/${segmentName(2)} can't be used: it has 13 bytes, fewer`,
     );
-    expect(readFile(disk, `/log/${segmentName(2)}`).toString()).toBe("HOLDFAST, cut");
+    expect(readFile(disk, `/data/log/${segmentName(2)}`).toString()).toBe("HOLDFAST, cut");
   });
 });
