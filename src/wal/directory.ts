@@ -9,12 +9,30 @@ export function segmentName(number: number): string {
   return `${String(number).padStart(12, "0")}.wal`;
 }
 
+/** Where a tail was cut off; `copy` counts the tails that were cut off at the same place. */
+export interface TornPlace {
+  number: number;
+  offset: number;
+  copy: number;
+}
+
+/** "000000000042-1234.torn", and for the second tail that was cut off there "000000000042-1234-2.torn". */
+export function tornName({ number, offset, copy }: TornPlace): string {
+  const place = `${segmentName(number).slice(0, -".wal".length)}-${offset}`;
+  return copy === 1 ? `${place}.torn` : `${place}-${copy}.torn`;
+}
+
+export function tornPlace(name: string): TornPlace {
+  const [number, offset, copy] = name.split(/[-.]/).map(Number);
+  return { number: number!, offset: offset!, copy: copy || 1 };
+}
+
 export interface DirectoryListing {
   /** Segment numbers, ascending. */
   segments: number[];
   /** Files that were being written when a process ended; nothing refers to them. */
   unfinished: string[];
-  /** Tails that crashes left and repairs cut, in the order of their names. */
+  /** Tails that crashes left and repairs cut, in the order of the crashes. */
   torn: string[];
   /** Names that no log writes. */
   foreign: string[];
@@ -30,13 +48,18 @@ export function listDirectory(fileSystem: FileSystem, directory: string): Direct
     else if (/^\d{12}-\d+(-\d+)?\.torn$/.test(name)) listing.torn.push(name);
     else listing.foreign.push(name);
   }
+  // A log only grows, so tails that are cut off later lie further back.
+  listing.torn.sort((name, otherName) => {
+    const [one, other] = [tornPlace(name), tornPlace(otherName)];
+    return one.number - other.number || one.offset - other.offset || one.copy - other.copy;
+  });
   return listing;
 }
 
 /**
- * Brings a file into the world, or in the place of another, whole or not at all: written under a temporary name, synced, renamed, and the
- * directory synced. Only then may anything refer to it (reliability rule: a file whose directory entry was never
- * synced is gone after a power cut, however well its content was synced). Returns the file, open for writing.
+ * Brings a file into the world, or in the place of another, whole or not at all: written under a temporary name,
+ * synced, renamed, and the directory synced. Only then may anything refer to it: a file whose directory entry was
+ * never synced is gone after a power cut, however well its content was synced. Returns the file, open for writing.
  */
 export async function publishFile(
   fileSystem: FileSystem,

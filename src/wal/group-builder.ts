@@ -30,6 +30,8 @@ export class GroupBuilder {
   pendingBytes = 0;
   /** Groups closed so far: what was appended before now is written once the writer has written as many. */
   groupsClosed = 0;
+  /** Records up to this seq are truncated; every group that is closed from now on says so. */
+  floorSeq: number;
   readonly #segmentBytesMax: number;
   readonly #onSegment: (image: SegmentImage) => void;
   readonly #closed: Group[] = [];
@@ -40,14 +42,21 @@ export class GroupBuilder {
   constructor(options: {
     image: SegmentImage;
     appendedSeq: number;
+    floorSeq: number;
     segmentBytesMax: number;
     /** Hears of each further segment before the first record lies in it. */
     onSegment: (image: SegmentImage) => void;
   }) {
     this.image = options.image;
     this.appendedSeq = options.appendedSeq;
+    this.floorSeq = options.floorSeq;
     this.#segmentBytesMax = options.segmentBytesMax;
     this.#onSegment = options.onSegment;
+  }
+
+  /** Whether the next record shares the group of one before it, unless its segment has no room for it. */
+  get groupIsOpen(): boolean {
+    return this.#openCount > 0;
   }
 
   /** Whether anything waits for the log writer. */
@@ -131,6 +140,8 @@ export class GroupBuilder {
   }
 
   #close(): void {
+    // With the records that it covers or behind them: else a crash could leave a floor above the last record.
+    assert(this.floorSeq <= this.appendedSeq, "only what was appended is truncated");
     this.groupsClosed++;
     this.#closed.push({
       image: this.image,
@@ -138,6 +149,7 @@ export class GroupBuilder {
       end: this.image.used,
       firstSeq: this.appendedSeq - this.#openCount + 1,
       recordCount: this.#openCount,
+      floorSeq: this.floorSeq,
     });
     this.#openCount = 0;
   }
@@ -169,6 +181,7 @@ export interface Group {
   end: number;
   firstSeq: number;
   recordCount: number;
+  floorSeq: number;
 }
 
 export const commitBytes = recordBytes(recordFlag.inBatch, 0, commitValueBytes);

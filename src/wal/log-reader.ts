@@ -32,17 +32,19 @@ export async function* readRecords(
   afterSeq: () => number,
 ): AsyncGenerator<WalRecord, void, undefined> {
   const cursor = new RecordCursor();
+  let seqRead = 0;
   for (const span of spans) {
+    // Asked for each span anew: a truncation may have deleted it while an earlier one was read.
     if (span.lastSeq <= afterSeq()) continue;
+    seqRead = Math.max(seqRead, afterSeq());
     const bytes = readSpan(fileSystem, directory, span);
-    // Truncated and deleted while an earlier segment was read.
-    if (bytes === undefined && span.lastSeq <= afterSeq()) continue;
-    for (const group of verifiedGroups(directory, span, bytes)) {
+    for (const group of verifiedGroups(directory, span, bytes, seqRead + 1)) {
       cursor.open(group.bytes, group.start, group.end, group.firstSeq);
       while (cursor.next()) {
         if (cursor.commitSeq > afterSeq()) yield toRecord(group.bytes, cursor);
       }
     }
+    seqRead = span.lastSeq;
   }
 }
 
@@ -65,12 +67,18 @@ interface VerifiedGroup {
   firstSeq: number;
 }
 
-function verifiedGroups(directory: string, span: SegmentSpan, bytes: Buffer | undefined): VerifiedGroup[] {
+/** `seq` is the first that the caller wants of this span. */
+function verifiedGroups(
+  directory: string,
+  span: SegmentSpan,
+  bytes: Buffer | undefined,
+  seq: number,
+): VerifiedGroup[] {
   const path = join(directory, segmentName(span.number));
   if (bytes === undefined)
-    throw new WalCorruptionError(path, 0, 0, "the segment has gone since the log was opened");
+    throw new WalCorruptionError(path, 0, seq, "the segment has gone since the log was opened");
   const decoded = decodeSegmentHeader(bytes);
-  if ("problem" in decoded) throw new WalCorruptionError(path, 0, 0, decoded.problem);
+  if ("problem" in decoded) throw new WalCorruptionError(path, 0, seq, decoded.problem);
   const groups: VerifiedGroup[] = [];
   const walk = walkSegment(bytes, decoded.header, decoded.checksum, (group, start, end) => {
     groups.push({ bytes, start, end, firstSeq: group.firstSeq });

@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import { assert } from "../lib/assert.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { HoldfastError } from "../lib/errors.ts";
 import { randomBytes, type Random } from "../lib/random.ts";
@@ -35,14 +34,13 @@ export class LogWriter {
   syncCount = 0;
   readonly #options: LogWriterOptions;
   #segment: SegmentFile;
-  /** The floor that the newest written group carries, and the one that was asked for. */
+  /** The floor that the newest written group carries. */
   #floorWritten: number;
-  #floorRequested: number;
   readonly #barriers: Barrier[] = [];
   #groupsWritten = 0;
   #bytesAdmitted = 0;
   #running: Promise<void> | undefined;
-  #backgroundSync: Promise<void> | undefined;
+  #syncInFlight: Promise<void> | undefined;
   #wakeScheduled = false;
   #syncTimerArmed = false;
   #sealTimerArmed = false;
@@ -54,15 +52,15 @@ export class LogWriter {
     this.#segment = start.segment;
     this.#vouchedFor = start.vouchedFor;
     this.storeId = start.storeId;
-    this.floorSeq = this.#floorWritten = this.#floorRequested = start.floorSeq;
+    this.floorSeq = this.#floorWritten = start.floorSeq;
     this.sealed = start.sealed;
     this.builder = new GroupBuilder({
       image: start.segment.image,
       appendedSeq: start.segment.writtenSeq,
+      floorSeq: start.floorSeq,
       segmentBytesMax: options.segmentBytesMax,
       onSegment: (image) => options.listener.segmentBegun(image),
     });
-    this.#measureDisk();
     this.#scheduleSeal();
   }
 
@@ -92,7 +90,8 @@ export class LogWriter {
    */
   reserve(bytes: number): void {
     if (this.stopped !== undefined) throw this.stopped;
-    if (bytes > this.#bytesAdmitted) this.#measureDisk();
+    // Once a group, so that an idle log does not go by what it saw long ago; and before it refuses.
+    if (!this.builder.groupIsOpen || bytes > this.#bytesAdmitted) this.#measureDisk();
     if (bytes > this.#bytesAdmitted) {
       const { fileSystem, directory, diskHeadroomBytes } = this.#options;
       throw new DiskFullError(directory, fileSystem.freeBytes(directory), bytes + diskHeadroomBytes);
@@ -118,9 +117,8 @@ export class LogWriter {
 
   /** Truncates through `seq`, durably, and then deletes the segments that hold nothing above it. */
   truncate(seq: number): Promise<void> {
-    assert(seq <= this.builder.appendedSeq, "only what was appended is truncated");
     if (this.stopped !== undefined) return Promise.reject(this.stopped);
-    this.#floorRequested = Math.max(this.#floorRequested, seq);
+    this.builder.floorSeq = Math.max(this.builder.floorSeq, seq);
     this.builder.seal();
     // The active segment is deleted too if it holds nothing more; its successor's header keeps the numbers.
     if (seq === this.builder.appendedSeq && this.builder.image.firstSeq <= seq) this.builder.beginSegment(0);
@@ -134,21 +132,25 @@ export class LogWriter {
 
   /** Writes and syncs all that was appended, vouches for it with a seal, and lets the file go. */
   async close(reason: HoldfastError): Promise<void> {
-    if (this.stopped === undefined) {
+    try {
+      if (this.stopped !== undefined) return;
       await this.sync();
       if (!this.#vouchedFor) this.builder.seal();
       await this.sync();
+    } finally {
+      await this.stop(reason);
     }
-    await this.stop(reason);
   }
 
-  /** Takes nothing more. What is in flight is finished; what was not written yet never will be. */
+  /**
+   * Takes nothing more. The group in flight is finished, and whoever waits for no more than what was written;
+   * what was not written yet never will be.
+   */
   async stop(reason: HoldfastError): Promise<void> {
-    const alreadyStopped = this.stopped !== undefined;
     this.stopped ??= reason;
     await this.#running;
-    await this.#backgroundSync;
-    if (alreadyStopped) return;
+    // Whoever began it hears of its failure.
+    await this.#syncInFlight?.catch(() => {});
     this.#segment.close();
     for (const barrier of this.#barriers.splice(0)) barrier.reject(reason);
   }
@@ -174,7 +176,7 @@ export class LogWriter {
   }
 
   async #run(): Promise<void> {
-    while (this.stopped === undefined) {
+    for (;;) {
       const barrier = this.#barriers[0];
       if (barrier !== undefined && barrier.afterGroups <= this.#groupsWritten) {
         await this.#makeDurable();
@@ -183,17 +185,14 @@ export class LogWriter {
         barrier.resolve();
         continue;
       }
-      const group = this.builder.take();
+      const group = this.stopped === undefined ? this.builder.take() : undefined;
       if (group === undefined) break;
       if (group.image !== this.#segment.image) await this.#startSegment(group.image);
-      // A floor is written with or after the records that it covers: else a crash could leave it above them.
-      const lastSeq = group.firstSeq + group.recordCount - 1;
-      if (this.#floorRequested <= lastSeq) this.#floorWritten = this.#floorRequested;
-      this.#segment.write(group, this.#floorWritten);
+      this.#segment.write(group);
+      this.#floorWritten = group.floorSeq;
       this.#groupsWritten++;
       this.#vouchedFor = group.recordCount === 0;
       this.builder.pendingBytes -= group.end - group.start;
-      this.#measureDisk();
       if (this.#options.syncMode === "always") {
         await this.#makeDurable();
       } else {
@@ -205,13 +204,19 @@ export class LogWriter {
   }
 
   async #makeDurable(): Promise<void> {
-    while (this.#segment.durableOffset < this.#segment.writtenOffset) {
-      await (this.#backgroundSync ?? this.#syncOnce());
-      if (this.stopped instanceof StorageFaultError) throw this.stopped;
-    }
+    while (this.#segment.durableOffset < this.#segment.writtenOffset) await this.#syncOnce();
   }
 
-  async #syncOnce(): Promise<void> {
+  /**
+   * Joins the sync in flight, or begins one. Never a second one beside it: the system reports lost pages to one
+   * sync only, and the other would return as if all were well.
+   */
+  #syncOnce(): Promise<void> {
+    this.#syncInFlight ??= this.#syncSegment().finally(() => (this.#syncInFlight = undefined));
+    return this.#syncInFlight;
+  }
+
+  async #syncSegment(): Promise<void> {
     await this.#segment.sync();
     this.syncCount++;
     this.#options.listener.advanced();
@@ -233,11 +238,10 @@ export class LogWriter {
   }
 
   #syncInBackground(): void {
-    if (this.#backgroundSync !== undefined || this.stopped !== undefined) return;
-    this.#backgroundSync = this.#syncOnce()
+    if (this.#syncInFlight !== undefined || this.stopped !== undefined) return;
+    void this.#syncOnce()
       .catch((error) => this.#fail(error))
       .finally(() => {
-        this.#backgroundSync = undefined;
         this.#scheduleSync();
         this.#scheduleSeal();
       });

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { assert } from "../lib/assert.ts";
 import { tornFilesKept } from "../lib/limits.ts";
 import { writeFully, type File, type FileSystem } from "../vfs/file-system.ts";
-import { publishFile, segmentName } from "./directory.ts";
+import { publishFile, segmentName, tornName, tornPlace } from "./directory.ts";
 import { fileBytes, type LogSurvey, type SurveyedSegment } from "./survey.ts";
 
 /**
@@ -36,7 +36,9 @@ export async function repairLog(
   const tornFile =
     verdict.kind === "torn" ? await keepAside(fileSystem, directory, last, listing.torn) : undefined;
   const name = segmentName(last.number);
-  if (verdict.kind === "torn" || walk.recordsEnd > walk.durableThrough) {
+  // A first group is written after the directory was synced. Without one, the last boot may have failed in that very
+  // sync, and then the segment's name is as doubtful as unsynced bytes are.
+  if (verdict.kind === "torn" || walk.recordsEnd > walk.durableThrough || walk.groupCount === 0) {
     return { file: await publishFile(fileSystem, directory, name, bytes.subarray(0, walk.end)), tornFile };
   }
   const file = fileSystem.open(join(directory, name));
@@ -64,9 +66,10 @@ async function keepAside(
   torn: string[],
 ): Promise<string> {
   const tail = fileBytes(last).subarray(last.walk.end);
-  const stem = `${segmentName(last.number).slice(0, -".wal".length)}-${last.walk.end}`;
-  let name = `${stem}.torn`;
-  for (let copy = 2; torn.includes(name); copy++) name = `${stem}-${copy}.torn`;
+  const { number } = last;
+  const offset = last.walk.end;
+  const before = torn.map(tornPlace).findLast((place) => place.number === number && place.offset === offset);
+  const name = tornName({ number, offset, copy: (before?.copy ?? 0) + 1 });
   const file = await publishFile(fileSystem, directory, name, tail);
   file.close();
   for (const old of torn.slice(0, Math.max(0, torn.length + 1 - tornFilesKept))) {

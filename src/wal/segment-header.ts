@@ -69,6 +69,7 @@ export function decodeSegmentHeader(
   if (version !== formatVersion) {
     return { problem: `it has format version ${version}; this program reads version ${formatVersion}` };
   }
+  if (bytes.readUInt32BE(12) !== 0) return { problem: "its reserved bytes are not zero" };
   const header: SegmentHeader = {
     storeId: Uint8Array.prototype.slice.call(bytes, 16, 32),
     number: readUint64(bytes, 32),

@@ -7,7 +7,7 @@ import type { SegmentHeader } from "./segment-header.ts";
 /**
  * Walks the groups of one segment, from its header to the first bytes that are no valid next group.
  *
- * A group at offset B is valid if and only if
+ * A group at offset B is valid if and only if (README.md, section 4)
  *  (1) 56 bytes from B on have the magic and a checksum that matches them, started from the segment's salt;
  *  (2) the header names B as its offset, and the previous group's checksum as the one before it;
  *  (3) its first seq and its floor go on from the previous group, and its durableThrough lies at or before B;
@@ -75,7 +75,9 @@ function headerProblem(segment: Buffer, offset: number): string {
 }
 
 function groupProblem(segment: Buffer, group: GroupHeader, walk: SegmentWalk): string | undefined {
+  // (2); the offset was checked with the header.
   if (group.previousChecksum !== walk.lastChecksum) return "the chain is broken: it follows another group";
+  // (3)
   if (group.firstSeq !== walk.lastSeq + 1) {
     return `it begins with seq ${group.firstSeq} where seq ${walk.lastSeq + 1} comes next`;
   }
@@ -85,6 +87,7 @@ function groupProblem(segment: Buffer, group: GroupHeader, walk: SegmentWalk): s
   if (group.durableThrough < walk.durableThrough || group.durableThrough > walk.end) {
     return "it contradicts the groups before it about what was synced";
   }
+  // (4)
   const payloadStart = walk.end + groupHeaderBytes;
   const payloadEnd = payloadStart + group.payloadBytes;
   if (payloadEnd > segment.length)
@@ -92,6 +95,7 @@ function groupProblem(segment: Buffer, group: GroupHeader, walk: SegmentWalk): s
   if (crc32c(segment.subarray(payloadStart, payloadEnd)) !== group.payloadChecksum) {
     return "the checksum of its payload does not match";
   }
+  // (5)
   if (!recordsAreWellFormed(segment, payloadStart, payloadEnd, group.recordCount)) {
     return "its payload is no sequence of records";
   }

@@ -8,6 +8,7 @@ import { findWitness, walkSegment, type SegmentWalk } from "./segment-walk.ts";
 
 /**
  * Reads a whole log and says what it is; changes nothing. Recovery, `wal verify` and `wal dump` all stand on it.
+ * README.md, section 5, gives the reason for each row.
  *
  * | row | what is found                                                             | verdict   |
  * | --- | ------------------------------------------------------------------------- | --------- |
@@ -28,9 +29,9 @@ import { findWitness, walkSegment, type SegmentWalk } from "./segment-walk.ts";
  */
 export interface LogSurvey {
   listing: DirectoryListing;
-  /** Those that hold the log, oldest first: without leftovers of a truncation that a crash interrupted. */
+  /** Those that hold the log, or its beginning up to damage, oldest first and without the leftovers. */
   segments: SurveyedSegment[];
-  /** Numbers of segments that lie wholly below the floor and before a gap: to be deleted. */
+  /** Numbers of segments that a truncation, interrupted by a crash, left before a gap: to be deleted. */
   leftovers: number[];
   floorSeq: number;
   lastSeq: number;
@@ -77,15 +78,20 @@ export function surveyLog(
     lastSeq: 0,
     verdict: { kind: "clean" },
   };
+  // Segments whose numbers follow each other; usually all of them.
+  const runs: SurveyedSegment[][] = [];
   try {
-    rejectForeign(directory, listing);
     const lastNumber = listing.segments.at(-1);
     for (const number of listing.segments) {
       const capacity = number === lastNumber ? (options.segmentCapacity ?? 0) : 0;
-      const segment = readSegment(fileSystem, directory, number, capacity);
+      const segment = readSegment(fileSystem, directory, number, capacity, survey.lastSeq + 1);
       const before = survey.segments.at(-1);
-      joinToPredecessor(directory, survey, before, segment);
       if (before !== undefined) before.bytes = empty;
+      if (before === undefined || !follows(directory, before, segment)) {
+        survey.leftovers.push(...survey.segments.map((older) => older.number));
+        survey.segments = [];
+        runs.push(survey.segments);
+      }
 
       options.visitor?.segment?.(segment.header, segment.bytes, number === lastNumber);
       segment.walk = walkSegment(
@@ -104,7 +110,8 @@ export function surveyLog(
         if (survey.verdict.kind === "corrupt") return survey;
       }
     }
-    rejectMissingBeginning(directory, survey);
+    rejectMissing(directory, survey, runs);
+    rejectForeign(directory, survey);
   } catch (error) {
     if (!(error instanceof WalCorruptionError)) throw error;
     survey.verdict = { kind: "corrupt", error };
@@ -137,24 +144,21 @@ function judge(directory: string, segment: SurveyedSegment, problem: string, isL
   return { kind: "torn", file, offset, bytes: segment.fileBytes - offset, problem };
 }
 
-/** Row B. */
-function rejectForeign(directory: string, listing: DirectoryListing): void {
+/** Row B; last, for all that the segments hold can be salvaged beside a foreign file. */
+function rejectForeign(directory: string, { listing, lastSeq }: LogSurvey): void {
   const name = listing.foreign[0];
   if (name === undefined) return;
-  throw new WalCorruptionError(
-    join(directory, name),
-    0,
-    0,
-    "no log writes a file of this name; move it elsewhere",
-  );
+  const problem = "no log writes a file of this name; move it elsewhere";
+  throw new WalCorruptionError(join(directory, name), 0, lastSeq + 1, problem);
 }
 
-/** Rows C and D. */
+/** Rows C and D. `seq` is that of the first record that the segment should hold. */
 function readSegment(
   fileSystem: FileSystem,
   directory: string,
   number: number,
   capacity: number,
+  seq: number,
 ): SurveyedSegment {
   const path = join(directory, segmentName(number));
   let bytes: Buffer;
@@ -171,46 +175,31 @@ function readSegment(
     }
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new WalCorruptionError(path, 0, 0, `it can't be read: ${reason}`);
+    throw new WalCorruptionError(path, 0, seq, `it can't be read: ${reason}`);
   }
   const decoded = decodeSegmentHeader(bytes.subarray(0, fileBytes));
-  if ("problem" in decoded) throw new WalCorruptionError(path, 0, 0, decoded.problem);
+  if ("problem" in decoded) throw new WalCorruptionError(path, 0, seq, decoded.problem);
   if (decoded.header.number !== number) {
-    throw new WalCorruptionError(
-      path,
-      32,
-      decoded.header.firstSeq,
-      `its header says segment ${decoded.header.number}`,
-    );
+    throw new WalCorruptionError(path, 32, seq, `its header says segment ${decoded.header.number}`);
   }
   const walk = walkSegment(bytes.subarray(0, 0), decoded.header, decoded.checksum);
   return { number, header: decoded.header, headerChecksum: decoded.checksum, fileBytes, walk, bytes };
 }
 
-/** Rows E, F and H: what a segment's header says of the one before it. */
-function joinToPredecessor(
-  directory: string,
-  survey: LogSurvey,
-  before: SurveyedSegment | undefined,
-  segment: SurveyedSegment,
-): void {
-  if (before === undefined) return;
-  const file = join(directory, segmentName(segment.number));
+/** Rows E and H: what a segment's header says of the one before it. False: another one lay between the two. */
+function follows(directory: string, before: SurveyedSegment, segment: SurveyedSegment): boolean {
   if (!Buffer.from(before.header.storeId).equals(segment.header.storeId)) {
-    throw new WalCorruptionError(file, 16, segment.header.firstSeq, "it belongs to another store");
+    const file = join(directory, segmentName(segment.number));
+    throw new WalCorruptionError(file, 16, before.walk.lastSeq + 1, "it belongs to another store");
   }
-  if (before.number !== segment.header.predecessor.number) {
-    // A gap: fine if a truncation made it, which rejectMissingBeginning decides once the floor is known.
-    survey.leftovers.push(...survey.segments.map((older) => older.number));
-    survey.segments.length = 0;
-    return;
-  }
+  if (before.number !== segment.header.predecessor.number) return false;
   const difference = endDifference(before, segment.header.predecessor);
   if (difference !== undefined) {
-    const path = join(directory, segmentName(before.number));
+    const file = join(directory, segmentName(before.number));
     const offset = Math.min(before.walk.end, segment.header.predecessor.bytes);
-    throw new WalCorruptionError(path, offset, before.walk.lastSeq + 1, difference);
+    throw new WalCorruptionError(file, offset, before.walk.lastSeq + 1, difference);
   }
+  return true;
 }
 
 function endDifference(before: SurveyedSegment, expected: SegmentEnd): string | undefined {
@@ -224,16 +213,18 @@ function endDifference(before: SurveyedSegment, expected: SegmentEnd): string | 
   return undefined;
 }
 
-/** Row F: what is missing before the oldest segment, or in a gap, must lie below the floor. */
-function rejectMissingBeginning(directory: string, survey: LogSurvey): void {
-  const oldest = survey.segments[0];
-  if (oldest === undefined) return;
-  const missing = oldest.header.predecessor;
-  if (missing.lastSeq <= survey.floorSeq) return;
-  throw new WalCorruptionError(
-    join(directory, segmentName(missing.number)),
-    0,
-    survey.floorSeq + 1,
-    `the segment is missing, with records up to seq ${missing.lastSeq} that were not truncated`,
-  );
+/** Row F: what is missing before a run must lie below the floor, which is known only once all of it was read. */
+function rejectMissing(directory: string, survey: LogSurvey, runs: SurveyedSegment[][]): void {
+  for (const [index, run] of runs.entries()) {
+    const missing = run[0]!.header.predecessor;
+    if (missing.lastSeq <= survey.floorSeq) continue;
+    survey.segments = runs[index - 1] ?? [];
+    survey.lastSeq = Math.max(survey.floorSeq, survey.segments.at(-1)?.walk.lastSeq ?? 0);
+    throw new WalCorruptionError(
+      join(directory, segmentName(missing.number)),
+      0,
+      survey.lastSeq + 1,
+      `the segment is missing, with records up to seq ${missing.lastSeq} that were not truncated`,
+    );
+  }
 }

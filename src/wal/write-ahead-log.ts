@@ -46,6 +46,7 @@ export class WriteAheadLog {
   readonly #fileSystem: FileSystem;
   readonly #log: OpenLogState;
   readonly #waiting = new WaitingSeqs();
+  #closing: Promise<void> | undefined;
 
   private constructor(
     directory: string,
@@ -160,14 +161,13 @@ export class WriteAheadLog {
         `Cannot truncate through ${seq}: the newest sequence number is ${this.currentSeq}`,
       );
     }
-    if (seq > writer.floorSeq) await this.#settled(writer.truncate(seq));
+    // It syncs in every mode, also where there is nothing new to truncate.
+    await this.#settled(seq > writer.floorSeq ? writer.truncate(seq) : writer.sync());
   }
 
   /** The puts and deletes that take effect after `afterSeq` (exclusive; default 0), in order. */
-  async *replay(options: { afterSeq?: number } = {}): AsyncGenerator<WalRecord, void, undefined> {
-    for await (const record of this.#read(options.afterSeq ?? 0)) {
-      if (record.type === "put" || record.type === "delete") yield record;
-    }
+  replay(options: { afterSeq?: number } = {}): AsyncGenerator<WalRecord, void, undefined> {
+    return operationsOf(this.#read(options.afterSeq ?? 0));
   }
 
   /** Every record, COMMITs and CHECKPOINTs too, in order. */
@@ -180,15 +180,13 @@ export class WriteAheadLog {
     await this.#settled(this.#writable().sync());
   }
 
-  /** Writes and syncs what was appended, and lets the directory go. Closing twice does nothing more. */
-  async close(): Promise<void> {
-    if (!("writer" in this.#log)) return;
-    const { writer, ownership } = this.#log;
-    try {
-      await writer.close(new WalClosedError(this.directory));
-    } finally {
-      ownership.release();
-    }
+  /**
+   * Writes and syncs what was appended, and lets the directory go; takes nothing more from the call on. Closing
+   * twice does nothing more. Rejects if the disk has failed: then what was not synced before may be lost.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -199,13 +197,20 @@ export class WriteAheadLog {
   #read(afterSeq: number): AsyncGenerator<WalRecord, void, undefined> {
     const spans =
       "writer" in this.#log ? [...this.#log.writer.sealed, this.#log.writer.active] : this.#log.spans;
-    return readRecords(this.#fileSystem, this.directory, spans, () => Math.max(afterSeq, this.floorSeq));
+    return readRecords(this.#fileSystem, this.directory, spans, () => {
+      // The owner may truncate, and what it deletes would look like damage to a handle that is none any more.
+      if ("writer" in this.#log && this.#log.writer.stopped instanceof WalFencedError) {
+        throw this.#log.writer.stopped;
+      }
+      return Math.max(afterSeq, this.floorSeq);
+    });
   }
 
   #writable(): LogWriter {
     if (!("writer" in this.#log)) throw new WalReadOnlyError(this.directory);
     const { writer } = this.#log;
     if (writer.stopped !== undefined) throw writer.stopped;
+    if (this.#closing !== undefined) throw new WalClosedError(this.directory);
     return writer;
   }
 
@@ -226,6 +231,18 @@ export class WriteAheadLog {
 
   #advanced(): void {
     if ("writer" in this.#log) this.#waiting.resolveThrough(this.#log.writer.ackableSeq);
+  }
+
+  async #close(): Promise<void> {
+    if (!("writer" in this.#log)) return;
+    const { writer, ownership } = this.#log;
+    try {
+      await this.#settled(writer.close(new WalClosedError(this.directory)));
+      // A sync may have failed that nobody waited for.
+      if (writer.stopped instanceof StorageFaultError) throw unknownOutcome(writer.stopped);
+    } finally {
+      ownership.release();
+    }
   }
 
   async #fence(): Promise<void> {
@@ -249,6 +266,14 @@ function appendOperation(writer: LogWriter, operation: EncodableOperation): numb
   if (extras.expiresAtMs !== undefined) encodeExpiry(bytes, builder.recordStart, extras.expiresAtMs);
   if (extras.session !== undefined) encodeSession(bytes, builder.recordStart, flags, extras.session);
   return seq;
+}
+
+async function* operationsOf(
+  records: AsyncGenerator<WalRecord, void, undefined>,
+): AsyncGenerator<WalRecord, void, undefined> {
+  for await (const record of records) {
+    if (record.type === "put" || record.type === "delete") yield record;
+  }
 }
 
 function salvageableSpans(
