@@ -170,7 +170,8 @@ describe("wal verify", () => {
     const { code, output } = await run(["wal", "verify", "/data/log"], { fileSystem });
     expect({ code, output }).toEqual({
       code: 0,
-      output: "clean\n0 records, nothing was ever written, in 0 groups, 0 segments and 0 bytes of /data/log\n",
+      output:
+        "clean\n0 records, nothing was ever written, in 0 groups, 0 segments and 0 bytes of /data/log\n",
     });
   });
 

@@ -1,0 +1,84 @@
+import { test } from "bun:test";
+import { join } from "node:path";
+
+/** Why system calls can't be traced here; undefined: they can. */
+export const whyNoStrace: string | undefined = findOut();
+
+function findOut(): string | undefined {
+  if (process.platform !== "linux") return "it takes the strace of Linux";
+  if (Bun.which("strace") === null) return "strace is missing (Debian, Ubuntu: apt-get install strace)";
+  const trial = ["strace", "-f", "--seccomp-bpf", "-e", "trace=fsync", "-o", "/dev/null", "true"];
+  const { exitCode, stderr } = Bun.spawnSync(trial);
+  return exitCode === 0 ? undefined : `strace can't work here: ${stderr.toString().trim()}`;
+}
+
+/** A test that needs strace; without it, says loudly what was not tested, and why. */
+export function testWithStrace(name: string, body: () => Promise<void>): void {
+  if (whyNoStrace !== undefined) console.warn(`SKIPPED, because ${whyNoStrace}: ${name}`);
+  test.skipIf(whyNoStrace !== undefined)(name, body);
+}
+
+export interface StraceOptions {
+  /** Where the trace goes. */
+  readonly output: string;
+  readonly calls: readonly string[];
+  /** Only calls that touch these files or directories; without it, all. */
+  readonly paths?: readonly string[];
+  /** What is done to calls: "fdatasync:error=EIO:when=3". Counted for each thread by itself. */
+  readonly inject?: string;
+}
+
+/** The words to put before a command. */
+export function straceWords({ output, calls, paths = [], inject }: StraceOptions): string[] {
+  // Without an injection only the traced calls stop the process, which is much quicker. Injections need all stops.
+  const speed = inject === undefined ? ["--seccomp-bpf"] : [];
+  const injection = inject === undefined ? [] : ["-e", `inject=${inject.replace(/^\w+/, spellings)}`];
+  const places = paths.flatMap((path) => ["-P", path]);
+  const bytesShown = `${16 * 1024 * 1024}`;
+  const format = ["-y", "-xx", "-s", bytesShown, "-o", output];
+  const traced = `trace=${calls.map(spellings).join(",")}`;
+  return ["strace", "-f", ...speed, ...format, ...places, "-e", traced, ...injection];
+}
+
+/** The names that a call has on the architectures of Linux. Those with a question mark need not exist. */
+function spellings(call: string): string {
+  return (
+    { mkdir: "?mkdir,?mkdirat", rename: "?rename,?renameat,?renameat2", unlink: "?unlink,?unlinkat" }[call] ??
+    call
+  );
+}
+
+/** Calls that change files. */
+export const fileCalls = [
+  "openat",
+  "mkdir",
+  "rename",
+  "unlink",
+  "pwrite64",
+  "ftruncate",
+  "fsync",
+  "fdatasync",
+] as const;
+
+/** Calls that bytes can leave a process by, to a file or to a socket. */
+export const outputCalls = [
+  "write",
+  "writev",
+  "pwritev",
+  "pwritev2",
+  "sendto",
+  "sendmsg",
+  "sendmmsg",
+  "sendfile",
+] as const;
+
+/** Everything below a data directory that a server with few segments may touch, for `paths`. */
+export function pathsOf(dataDirectory: string): string[] {
+  const wal = join(dataDirectory, "wal");
+  const numbers = Array.from({ length: 20 }, (_, index) => String(index + 1).padStart(12, "0"));
+  const segments = numbers.flatMap((number) => [join(wal, `${number}.wal`), join(wal, `${number}.wal.tmp`)]);
+  return [join(dataDirectory, ".."), dataDirectory, wal, join(wal, "LOCK"), ...segments];
+}
+
+/** Preloaded into a server whose syncs are counted: they are all made by one thread then. */
+export const oneSyncThread = join(import.meta.dir, "one-sync-thread-fixture.ts");
