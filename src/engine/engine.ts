@@ -3,7 +3,6 @@ import { HoldfastError, InvalidArgumentError, LimitError } from "../lib/errors.t
 import {
   batchBytesMax,
   batchOperationsMax,
-  getManyKeysMax,
   keyBytesMax,
   keyBytesMin,
   pageBytesMax,
@@ -19,7 +18,7 @@ import type { Ownership } from "../wal/ownership.ts";
 import { recordBytes } from "../wal/record.ts";
 import type { SegmentImage } from "../wal/segment-image.ts";
 import { AdvanceWaiters } from "./advance-waiters.ts";
-import { ConflictError } from "./errors.ts";
+import { ConflictError, StoreFullError } from "./errors.ts";
 import type { MemtableStack } from "./memtable-stack.ts";
 import { scanPage } from "./scan-page.ts";
 import {
@@ -159,7 +158,7 @@ export class Engine implements Store {
     let count = 0;
     keys.rewind();
     while (keys.next()) {
-      if (count === getManyKeysMax || count === pageEntriesMax || pageBytes >= pageBytesMax) {
+      if (count === pageEntriesMax || pageBytes >= pageBytesMax) {
         return replies.page(id, true, visibleAt);
       }
       const { bytes: key, keyStart, keyEnd } = keys;
@@ -292,8 +291,7 @@ export class Engine implements Store {
   #reserve(id: number, bytes: number, replies: Replies): boolean {
     const logBytes = this.#sealedBytes + this.#image.used + bytes;
     if (logBytes > this.#logBytesMax) {
-      const what = "Cannot write: bytes of the log, all of which is kept in memory";
-      replies.refused(id, new LimitError(what, logBytes, this.#logBytesMax), 0);
+      replies.refused(id, new StoreFullError(this.#logBytesMax, logBytes), 0);
       return false;
     }
     try {

@@ -1,4 +1,4 @@
-import { HoldfastError } from "../lib/errors.ts";
+import { HoldfastError, type Outcome } from "../lib/errors.ts";
 
 /** The condition of a write does not hold. Nothing was written. */
 export class ConflictError extends HoldfastError {
@@ -13,5 +13,26 @@ export class ConflictError extends HoldfastError {
     super("CONFLICT", `Cannot write: operation ${operationIndex} wants its key ${wanted}, but it ${found}`);
     this.actualVersion = actualVersion;
     this.operationIndex = operationIndex;
+  }
+}
+
+/**
+ * The store holds as much as it may: all of its log is in memory, and must fit there. Nothing was written, and
+ * nothing will be, deletes neither, until it is opened with a higher limit; reads go on.
+ */
+export class StoreFullError extends HoldfastError {
+  readonly outcome: Outcome = "not-applied";
+  /** Bytes of log that the store may hold, and that it would with this write. */
+  readonly limit: number;
+  readonly actual: number;
+
+  constructor(limit: number, actual: number) {
+    super(
+      "STORE_FULL",
+      `Cannot write: the log, all of which is kept in memory, would have ${actual} bytes and may have ${limit}; ` +
+        `start the server with a higher --log-bytes-max if its memory allows`,
+    );
+    this.limit = limit;
+    this.actual = actual;
   }
 }

@@ -42,9 +42,14 @@ export class LimitError extends HoldfastError {
   readonly limit: number;
   readonly actual: number;
 
-  constructor(what: string, actual: number, limit: number) {
-    super("LIMIT_EXCEEDED", `${what}: ${actual} is beyond the limit of ${limit}`);
+  constructor(what: string, actual: number, limit: number, message?: string) {
+    super("LIMIT_EXCEEDED", message ?? `${what}: ${actual} is beyond the limit of ${limit}`);
     this.limit = limit;
     this.actual = actual;
+  }
+
+  /** With a message that was put together elsewhere and names both numbers already. */
+  static saying(message: string, actual: number, limit: number): LimitError {
+    return new LimitError("", actual, limit, message);
   }
 }

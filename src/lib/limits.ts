@@ -34,7 +34,7 @@ export const segmentBytesLimit = 1024 * MiB;
 /** An idle log vouches for its last group after this, well within the published 50 ms (src/wal/README.md). */
 export const sealDelayMs = 20;
 
-/** All of the log is kept in memory, so it must fit there with its index: a third of a machine of 24 GiB. */
+/** All of the log is kept in memory, so it must fit there with its index, which adds a third. */
 export const logBytesMaxDefault = 8 * 1024 * MiB;
 
 /**

@@ -15,6 +15,7 @@ import { RunningServer, type Server, type ServerParts } from "./server.ts";
 export type { Logger, LogFields } from "./logger.ts";
 export type { ServerLimits } from "./server-limits.ts";
 export type { Server } from "./server.ts";
+export { HoldfastError } from "../lib/errors.ts";
 
 export interface ServeOptions {
   /** Where the data lives; created when it is missing. Default: "./data". */
@@ -26,6 +27,10 @@ export interface ServeOptions {
    * sync follows within that time. "none": once written; when it reaches the disk is the system's affair.
    */
   sync?: SyncOption;
+  /** A file of the log that would grow past this is ended, and the next one begun. Bytes; default 64 MiB. */
+  segmentBytesMax?: number;
+  /** All of the log is kept in memory; beyond this, writes are refused and reads go on. Bytes; default 8 GiB. */
+  logBytesMax?: number;
   /** Listens where other machines can connect. There is no authentication yet. Default: false. */
   allowRemote?: boolean;
   /** Other limits than the defaults of lib/limits.ts. */
@@ -42,7 +47,10 @@ export interface ServeOptions {
 export type SyncOption = "always" | "none" | `${number}ms`;
 
 /**
- * Opens the store and serves it. Resolves once recovery is done and the port is open.
+ * Opens the store and serves it. Resolves once recovery is done and the port is open. Rejects, with nothing left
+ * open, with a HoldfastError whose `code` says why: INVALID_ARGUMENT (an option), LOCKED (another process has the
+ * directory), WAL_CORRUPT (damage, which names file and offset), ADDRESS_IN_USE or CANNOT_LISTEN (the port); or with
+ * the system's error when a file can't be read or written.
  *
  *     await using server = await serve({ dataDirectory: "./data", listen: "127.0.0.1:0" });
  */
@@ -59,6 +67,8 @@ export async function serve(options: ServeOptions = {}): Promise<Server> {
     (await openEngine({
       directory: options.dataDirectory ?? "./data",
       ...sync,
+      ...(options.segmentBytesMax === undefined ? {} : { segmentBytesMax: options.segmentBytesMax }),
+      ...(options.logBytesMax === undefined ? {} : { logBytesMax: options.logBytesMax }),
       fileSystem: options.fileSystem ?? realFileSystem,
       clock,
       random,

@@ -1,4 +1,4 @@
-import { HoldfastError } from "../lib/errors.ts";
+import { HoldfastError, type Outcome } from "../lib/errors.ts";
 
 /**
  * The log on the disk is not what this program wrote: not a tail that a crash cut, but damage, of which silence
@@ -28,6 +28,8 @@ export class WalCorruptionError extends HoldfastError {
 
 /** A later open of the same directory in this process took the log over. Nothing of this append was written. */
 export class WalFencedError extends HoldfastError {
+  readonly outcome: Outcome = "not-applied";
+
   constructor(directory: string) {
     super(
       "WAL_FENCED",
@@ -38,6 +40,8 @@ export class WalFencedError extends HoldfastError {
 
 /** The handle was closed. Nothing of this append was written. */
 export class WalClosedError extends HoldfastError {
+  readonly outcome: Outcome = "not-applied";
+
   constructor(directory: string) {
     super("WAL_CLOSED", `Cannot use the log in ${directory}: it was closed; open it again`);
   }
@@ -45,6 +49,8 @@ export class WalClosedError extends HoldfastError {
 
 /** The log was opened to salvage what comes before damage; it takes no writes. */
 export class WalReadOnlyError extends HoldfastError {
+  readonly outcome: Outcome = "not-applied";
+
   constructor(directory: string) {
     super(
       "WAL_READ_ONLY",
@@ -59,6 +65,9 @@ export class WalReadOnlyError extends HoldfastError {
  * the lost pages clean (Rebello et al., "Can Applications Recover from fsync Failures?", USENIX ATC 2020).
  */
 export class StorageFaultError extends HoldfastError {
+  /** Of what is refused because of it. What it interrupted has an unknown outcome, and whoever waits is told so. */
+  readonly outcome: Outcome = "not-applied";
+
   constructor(directory: string, cause: unknown) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     super(
@@ -71,6 +80,8 @@ export class StorageFaultError extends HoldfastError {
 
 /** The disk is nearly full. The write was refused before the log was touched; it succeeds once there is space. */
 export class DiskFullError extends HoldfastError {
+  readonly outcome: Outcome = "not-applied";
+
   constructor(directory: string, bytesFree: number, bytesNeeded: number) {
     super(
       "DISK_FULL",

@@ -38,6 +38,8 @@ export class LogWriter {
   #floorWritten: number;
   readonly #barriers: Barrier[] = [];
   #groupsWritten = 0;
+  /** What the disk had left when it was last asked, and what of it may still be appended. */
+  #bytesFree = 0;
   #bytesAdmitted = 0;
   #running: Promise<void> | undefined;
   #syncInFlight: Promise<void> | undefined;
@@ -93,8 +95,8 @@ export class LogWriter {
     // Once a group, so that an idle log does not go by what it saw long ago; and before it refuses.
     if (!this.builder.groupIsOpen || bytes > this.#bytesAdmitted) this.#measureDisk();
     if (bytes > this.#bytesAdmitted) {
-      const { fileSystem, directory, diskHeadroomBytes } = this.#options;
-      throw new DiskFullError(directory, fileSystem.freeBytes(directory), bytes + diskHeadroomBytes);
+      const { directory, diskHeadroomBytes } = this.#options;
+      throw new DiskFullError(directory, this.#bytesFree, bytes + diskHeadroomBytes);
     }
     this.#bytesAdmitted -= bytes;
     this.builder.makeRoom(bytes);
@@ -302,7 +304,14 @@ export class LogWriter {
   /** How much may be appended before the disk is asked again: foreseeing a full disk beats recovering from one. */
   #measureDisk(): void {
     const { fileSystem, directory, diskHeadroomBytes } = this.#options;
-    this.#bytesAdmitted = fileSystem.freeBytes(directory) - this.builder.pendingBytes - diskHeadroomBytes;
+    try {
+      this.#bytesFree = fileSystem.freeBytes(directory);
+    } catch (error) {
+      // A disk that can't even say how full it is has failed, and not the program.
+      this.#fail(error);
+      throw this.stopped;
+    }
+    this.#bytesAdmitted = this.#bytesFree - this.builder.pendingBytes - diskHeadroomBytes;
   }
 
   #fail(error: unknown): void {

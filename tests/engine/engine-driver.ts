@@ -2,7 +2,7 @@ import { openEngine, type EngineOptions } from "../../src/engine/open.ts";
 import type { Engine } from "../../src/engine/engine.ts";
 import { unconditional, type Replies, type ScanRange, type Write } from "../../src/engine/store.ts";
 import type { HoldfastError } from "../../src/lib/errors.ts";
-import { MemoryFileSystem } from "../../src/vfs/memory.ts";
+import type { FileSystem } from "../../src/vfs/file-system.ts";
 
 /** An answer as the engine gave it, with the seq that it has to wait for. */
 export interface Answer {
@@ -31,7 +31,7 @@ export class EngineDriver {
   }
 
   static async open(
-    fileSystem: MemoryFileSystem,
+    fileSystem: FileSystem,
     options: Partial<EngineOptions> = {},
   ): Promise<EngineDriver> {
     return new EngineDriver(

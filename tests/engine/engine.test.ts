@@ -6,6 +6,7 @@ import {
   pageVisitsMax,
   valueBytesMax,
 } from "../../src/lib/limits.ts";
+import { FailingFileSystem } from "../../src/vfs/failing.ts";
 import { MemoryFileSystem } from "../../src/vfs/memory.ts";
 import { EngineDriver } from "./engine-driver.ts";
 
@@ -292,7 +293,20 @@ test("a log that has outgrown its limit refuses writes by name, and still answer
   const db = await EngineDriver.open(new MemoryFileSystem(), { logBytesMax: 10_000 });
   let refusal: Error | undefined;
   for (let index = 0; refusal === undefined; index++) refusal = db.put(`k${index}`, "x".repeat(500)).refusal;
-  expect(refusal).toMatchObject({ code: "LIMIT_EXCEEDED", limit: 10_000 });
+  expect(refusal).toMatchObject({ code: "STORE_FULL", limit: 10_000 });
   expect(db.all().length).toBeGreaterThan(10);
+  await db.engine.close();
+});
+
+test("a disk that can't say how full it is counts as failed, not as a bug", async () => {
+  const disk = new FailingFileSystem(new MemoryFileSystem());
+  const db = await EngineDriver.open(disk);
+  const faults: string[] = [];
+  db.engine.onFault((fault) => faults.push(fault.code));
+  await db.putDurably("k", "1");
+  disk.inject({ kind: "freeBytes", at: 1, sticky: true, error: "EIO" });
+  expect(db.put("k", "2").refusal!.code).toBe("STORAGE_FAULT");
+  expect(faults).toEqual(["STORAGE_FAULT"]);
+  expect(db.get("k").value).toBe("1");
   await db.engine.close();
 });
