@@ -1,4 +1,5 @@
 import { InvalidArgumentError, LimitError } from "../src/lib/errors.ts";
+import { commitOverheadBytes, operationBytes } from "../src/protocol/batch-bytes.ts";
 import { encodeBatch, type BatchOperation } from "../src/protocol/request-encoder.ts";
 import { decodeWritten } from "../src/protocol/response-decoder.ts";
 import type { Written } from "./answers.ts";
@@ -87,8 +88,8 @@ export class Batch<V> {
     const count = operations.list.length + 1;
     if (count > batchOperationsMax)
       throw new LimitError("Cannot add to the batch: its operations", count, batchOperationsMax);
-    const bytes =
-      operations.bytes + operation.key.length + (operation.type === "put" ? operation.value.length : 0);
+    const valueBytes = operation.type === "put" ? operation.value.length : 0;
+    const bytes = operations.bytes + operationBytes(operation.key.length, valueBytes);
     if (bytes > batchBytesMax)
       throw new LimitError("Cannot add to the batch: its bytes", bytes, batchBytesMax);
     operations.bytes = bytes;
@@ -99,8 +100,8 @@ export class Batch<V> {
 /** What the builders of one batch share. */
 class Operations {
   readonly list: BatchOperation[] = [];
-  /** Of keys and values. */
-  bytes = 0;
+  /** As `batchBytesMax` counts them. */
+  bytes = commitOverheadBytes;
   isCommitted = false;
 }
 

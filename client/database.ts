@@ -18,7 +18,7 @@ export interface ServerLimits {
   readonly valueBytesMax: number;
   /** Operations in one batch. */
   readonly batchOperationsMax: number;
-  /** Keys and values of one batch together, in bytes. */
+  /** Keys and values of one batch together, in bytes, with 8 more for each operation and 12 for the batch. */
   readonly batchBytesMax: number;
   /** Keys of one request of getMany; the client makes as many requests as it takes. */
   readonly getManyKeysMax: number;

@@ -22,7 +22,8 @@ export async function getMany<V>(
   const values: (V | undefined)[] = [];
   while (values.length < wanted.length) {
     const args = { view, keys: wanted, from: values.length, values };
-    const leftMs = deadlineMs - pipeline.clock.monotonicMs();
+    // Rounded as a caller's timeouts are whole, and never above the one that was asked for.
+    const leftMs = Math.min(timeoutMs, Math.ceil(deadlineMs - pipeline.clock.monotonicMs()));
     if (leftMs <= 0) throw new TimeoutError(operation.describe(args), "server", timeoutMs);
     await pipeline.call(operation as Operation<GetManyArgs<V>, void>, args, {
       signal: options?.signal,

@@ -8,6 +8,7 @@ import type { AnyOperation } from "./operation.ts";
 export function refusalOf(operation: AnyOperation, args: unknown, refusal: DecodedError): Error {
   const { details, message } = refusal;
   const what = operation.describe(args);
+  const saying = `Cannot ${what}, says the server: ${message}`;
   if (refusal.outcome === "not-applied" || !operation.isWrite) {
     switch (refusal.status) {
       case status.CONFLICT: {
@@ -15,16 +16,12 @@ export function refusalOf(operation: AnyOperation, args: unknown, refusal: Decod
         return new ConflictError(operation.describe(args, operationIndex), details[0] ?? 0, operationIndex);
       }
       case status.LIMIT_EXCEEDED:
-        return new LimitError(
-          `Cannot ${what}, says the server: ${message}`,
-          details[1] ?? 0,
-          details[0] ?? 0,
-        );
+        return LimitError.saying(saying, details[1] ?? 0, details[0] ?? 0);
       case status.INVALID_ARGUMENT:
-        return new InvalidArgumentError(`Cannot ${what}: ${message}`);
+        return new InvalidArgumentError(saying);
     }
   }
-  const error = new ServerError(refusal.code, refusal.status, `Cannot ${what}: ${message}`, refusal.outcome);
+  const error = new ServerError(refusal.code, refusal.status, saying, refusal.outcome);
   return refusal.outcome === "unknown" && operation.isWrite ? unknownOutcome(what, error) : error;
 }
 

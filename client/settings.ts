@@ -46,9 +46,9 @@ export function settingsOf<V, N extends KeyKind>(
 
 /** A deadline is always finite, so that every promise settles; and a timer holds no more than 31 bits. */
 export function checkDuration(name: string, milliseconds: number): number {
-  if (!(milliseconds > 0 && milliseconds <= limits.timerMsMax))
+  if (!Number.isInteger(milliseconds) || milliseconds < 1 || milliseconds > limits.timerMsMax)
     throw new InvalidArgumentError(
-      `Cannot use ${name}: ${milliseconds} is not within 1 to ${limits.timerMsMax} milliseconds`,
+      `Cannot use ${name}: ${milliseconds} is no whole number within 1 to ${limits.timerMsMax} milliseconds`,
     );
   return milliseconds;
 }

@@ -2,7 +2,7 @@ import { openEngine } from "../engine/open.ts";
 import type { Store } from "../engine/store.ts";
 import type { Clock } from "../lib/clock.ts";
 import { HoldfastError } from "../lib/errors.ts";
-import { logBytesMaxDefault, segmentBytesMaxDefault } from "../lib/limits.ts";
+import { memoryBytesMaxDefault, segmentBytesMaxDefault } from "../lib/limits.ts";
 import { assertLocal, formatAddress, listenDefault, parseListenAddress } from "../server/listen-address.ts";
 import type { LogFields, Logger } from "../server/logger.ts";
 import { parseSync, serve, type Server, type SyncOption } from "../server/serve.ts";
@@ -49,11 +49,11 @@ export const serveCommand: Command = {
       environment: "HOLDFAST_SEGMENT_BYTES_MAX",
       default: String(segmentBytesMaxDefault),
     },
-    "log-bytes-max": {
+    "memory-bytes-max": {
       about: "all of the log is kept in memory; beyond this, writes are refused and reads go on",
       value: "BYTES",
-      environment: "HOLDFAST_LOG_BYTES_MAX",
-      default: String(logBytesMaxDefault),
+      environment: "HOLDFAST_MEMORY_BYTES_MAX",
+      default: String(memoryBytesMaxDefault),
     },
     "allow-remote": {
       about: "listen where other machines can connect; there is no authentication yet",
@@ -74,13 +74,13 @@ export const serveCommand: Command = {
     const listen = given.read("listen", (text) => checkListen(text, allowRemote)) ?? listenDefault;
     const sync = given.read("sync", checkSync) ?? syncDefault;
     const segmentBytesMax = given.read("segment-bytes-max", parseCount) ?? segmentBytesMaxDefault;
-    const logBytesMax = given.read("log-bytes-max", parseCount) ?? logBytesMaxDefault;
+    const memoryBytesMax = given.read("memory-bytes-max", parseCount) ?? memoryBytesMaxDefault;
     const logger = logTo(errors, clock, !environment["NO_COLOR"]);
     const signals = new EndSignals(world);
 
     try {
       const server = await start(
-        { dataDirectory, listen, sync, segmentBytesMax, logBytesMax, allowRemote },
+        { dataDirectory, listen, sync, segmentBytesMax, memoryBytesMax, allowRemote },
         { logger, fileSystem, clock },
       );
       if (signals.first === undefined) {
@@ -102,7 +102,7 @@ interface Settings {
   readonly listen: string;
   readonly sync: SyncOption;
   readonly segmentBytesMax: number;
-  readonly logBytesMax: number;
+  readonly memoryBytesMax: number;
   readonly allowRemote: boolean;
 }
 
@@ -114,14 +114,14 @@ interface Surroundings {
 
 /** Opens the store and the port, and says what was found and what somebody should know. */
 async function start(settings: Settings, { logger, fileSystem, clock }: Surroundings): Promise<Server> {
-  const { dataDirectory, listen, sync, segmentBytesMax, logBytesMax, allowRemote } = settings;
+  const { dataDirectory, listen, sync, segmentBytesMax, memoryBytesMax, allowRemote } = settings;
   logger.info("starting", { data: dataDirectory, listen, sync, pid: process.pid });
   const startedMs = clock.monotonicMs();
   const store = await openEngine({
     directory: dataDirectory,
     ...parseSync(sync),
     segmentBytesMax,
-    logBytesMax,
+    memoryBytesMax,
     fileSystem,
     clock,
   });

@@ -52,11 +52,12 @@ export class Engine implements Store {
   readonly #ownership: Ownership;
   readonly #memtables: MemtableStack;
   readonly #directory: string;
-  readonly #logBytesMax: number;
-  /** Of the segments before the one that is written now; all of them are in memory. */
+  readonly #memoryBytesMax: number;
+  /** Of the segments before the one that is written now, and of their indexes; all of them are in memory. */
   #sealedBytes: number;
   #image: SegmentImage;
   readonly #waiters = new AdvanceWaiters();
+  #fault: HoldfastError | undefined;
   readonly #faultListeners: ((fault: HoldfastError) => void)[] = [];
 
   constructor(options: {
@@ -65,7 +66,7 @@ export class Engine implements Store {
     writer: LogWriter;
     ownership: Ownership;
     memtables: MemtableStack;
-    logBytesMax: number;
+    memoryBytesMax: number;
     tornTail?: TornTail | undefined;
   }) {
     this.syncMode = options.syncMode;
@@ -75,9 +76,10 @@ export class Engine implements Store {
     this.#writer = options.writer;
     this.#ownership = options.ownership;
     this.#memtables = options.memtables;
-    this.#logBytesMax = options.logBytesMax;
+    this.#memoryBytesMax = options.memoryBytesMax;
     this.#image = options.writer.builder.image;
     this.#sealedBytes = options.writer.sealed.reduce((sum, segment) => sum + segment.bytes, 0);
+    for (const table of options.memtables.tables.slice(0, -1)) this.#sealedBytes += table.memoryBytes;
   }
 
   get currentSeq(): number {
@@ -137,16 +139,25 @@ export class Engine implements Store {
       );
     }
     if (bytes > batchBytesMax) {
-      return replies.refused(id, new LimitError("Cannot write: bytes of the batch", bytes, batchBytesMax), 0);
+      return replies.refused(
+        id,
+        new LimitError("Cannot write: bytes of the batch", bytes, batchBytesMax),
+        visibleAt,
+      );
     }
-    if (!this.#reserve(id, bytes, replies)) return;
+    if (!this.#reserve(id, bytes, replies, visibleAt)) return;
 
     // All entries of a batch have one version, the COMMIT's, which is known before the first is written.
     const version = this.currentSeq + operationCount + 1;
-    operations.rewind();
-    while (operations.next()) this.#append(operations, operations.isDelete, recordFlag.inBatch, version);
-    const seq = this.#writer.builder.commit(operationCount);
-    assert(seq === version, "a batch's COMMIT comes right behind its operations");
+    try {
+      operations.rewind();
+      while (operations.next()) this.#append(operations, operations.isDelete, recordFlag.inBatch, version);
+      const seq = this.#writer.builder.commit(operationCount);
+      assert(seq === version, "a batch's COMMIT comes right behind its operations");
+    } catch (error) {
+      this.#writer.abandon(error);
+      throw error;
+    }
     this.#writer.wake();
     replies.written(id, version, version);
   }
@@ -207,7 +218,8 @@ export class Engine implements Store {
   }
 
   onFault(listener: (fault: HoldfastError) => void): void {
-    this.#faultListeners.push(listener);
+    if (this.#fault !== undefined) listener(this.#fault);
+    else this.#faultListeners.push(listener);
   }
 
   async close(): Promise<void> {
@@ -225,13 +237,14 @@ export class Engine implements Store {
 
   /** The log tells: records lie in a new segment from here on. */
   segmentBegun(image: SegmentImage): void {
-    this.#sealedBytes += this.#image.used;
+    this.#sealedBytes += this.#image.used + this.#memtables.newest.memoryBytes;
     this.#image = image;
     this.#memtables.begin(image.bytes, image.firstSeq - 1);
   }
 
   /** The log tells, or a later open that took it over: nothing more will be acknowledged. */
   faulted(fault: HoldfastError): void {
+    this.#fault ??= fault;
     for (const listener of this.#faultListeners.splice(0)) listener(fault);
   }
 
@@ -288,10 +301,10 @@ export class Engine implements Store {
     return this.#visibleAt(this.#memtables.foundVersion);
   }
 
-  #reserve(id: number, bytes: number, replies: Replies): boolean {
-    const logBytes = this.#sealedBytes + this.#image.used + bytes;
-    if (logBytes > this.#logBytesMax) {
-      replies.refused(id, new StoreFullError(this.#logBytesMax, logBytes), 0);
+  #reserve(id: number, bytes: number, replies: Replies, visibleAt = 0): boolean {
+    const memoryBytes = this.#sealedBytes + this.#image.used + bytes;
+    if (memoryBytes > this.#memoryBytesMax) {
+      replies.refused(id, new StoreFullError(this.#memoryBytesMax, memoryBytes), visibleAt);
       return false;
     }
     try {
@@ -299,7 +312,7 @@ export class Engine implements Store {
       return true;
     } catch (error) {
       if (!(error instanceof HoldfastError)) throw error;
-      replies.refused(id, error, 0);
+      replies.refused(id, error, visibleAt);
       return false;
     }
   }

@@ -17,20 +17,20 @@ export class ConflictError extends HoldfastError {
 }
 
 /**
- * The store holds as much as it may: all of its log is in memory, and must fit there. Nothing was written, and
+ * The store holds as much as it may: its log and the index over it are in memory, and must fit there. Nothing was written, and
  * nothing will be, deletes neither, until it is opened with a higher limit; reads go on.
  */
 export class StoreFullError extends HoldfastError {
   readonly outcome: Outcome = "not-applied";
-  /** Bytes of log that the store may hold, and that it would with this write. */
+  /** Bytes of memory that the store may hold, and that it would with this write. */
   readonly limit: number;
   readonly actual: number;
 
   constructor(limit: number, actual: number) {
     super(
       "STORE_FULL",
-      `Cannot write: the log, all of which is kept in memory, would have ${actual} bytes and may have ${limit}; ` +
-        `start the server with a higher --log-bytes-max if its memory allows`,
+      `Cannot write: the log and its index, which are kept in memory, would have ${actual} bytes and may have ${limit}; ` +
+        `start the server with a higher --memory-bytes-max if its memory allows`,
     );
     this.limit = limit;
     this.actual = actual;

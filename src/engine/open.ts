@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { systemClock, type Clock } from "../lib/clock.ts";
 import { HoldfastError } from "../lib/errors.ts";
-import { logBytesMaxDefault } from "../lib/limits.ts";
+import { memoryBytesMaxDefault } from "../lib/limits.ts";
 import { systemRandom, type Random } from "../lib/random.ts";
 import type { FileSystem } from "../vfs/file-system.ts";
 import { WalFencedError } from "../wal/errors.ts";
@@ -24,7 +24,7 @@ export interface EngineOptions {
   diskHeadroomBytes?: number;
   sealDelayMs?: number;
   /** All of the log is kept in memory; writes are refused beyond this. Bytes; default 8 GiB. */
-  logBytesMax?: number;
+  memoryBytesMax?: number;
   fileSystem?: FileSystem;
   clock?: Clock;
   random?: Random;
@@ -64,10 +64,10 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     const { image } = writer.builder;
     memtables.begin(image.bytes, image.firstSeq - 1);
   }
-  const { directory, syncMode, logBytesMax = logBytesMaxDefault } = options;
+  const { directory, syncMode, memoryBytesMax = memoryBytesMaxDefault } = options;
   const tornTail =
     verdict.kind === "torn" && tornFile !== undefined ? { file: tornFile, bytes: verdict.bytes } : undefined;
-  engine = new Engine({ directory, syncMode, writer, ownership, memtables, logBytesMax, tornTail });
+  engine = new Engine({ directory, syncMode, writer, ownership, memtables, memoryBytesMax, tornTail });
   ownership.onTakenOver = async () => {
     const fenced = new WalFencedError(options.directory);
     await writer.stop(fenced);

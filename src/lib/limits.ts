@@ -35,7 +35,7 @@ export const segmentBytesLimit = 1024 * MiB;
 export const sealDelayMs = 20;
 
 /** All of the log is kept in memory, so it must fit there with its index, which adds a third. */
-export const logBytesMaxDefault = 8 * 1024 * MiB;
+export const memoryBytesMaxDefault = 8 * 1024 * MiB;
 
 /**
  * Writes are refused, and the log stays unhurt, while the disk has less free space than this beyond what they
@@ -68,6 +68,15 @@ export const outputBytesMax = 8 * MiB;
 
 /** The same, for all connections together: past it, those with the most unread bytes are closed. */
 export const outputBytesTotalMax = 512 * MiB;
+
+/**
+ * What all connections together have sent of frames that are not whole: past it, those with the most are closed. It
+ * leaves room for fifteen of the largest frames at once, and far more than enough for any usual ones.
+ */
+export const inputBytesTotalMax = 512 * MiB;
+
+/** After so long a session lets others have their turn, whatever its peer has sent: well below any deadline. */
+export const turnMsMax = 2;
 
 /** File descriptors are finite, and each connection costs a few KiB. */
 export const connectionsMax = 10_000;

@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
 import * as limits from "../lib/limits.ts";
+import { commitOverheadBytes, operationBytes } from "./batch-bytes.ts";
 import { readHello, type HelloRequest } from "./hello.ts";
 import { MsgpackReader } from "./msgpack-reader.ts";
 import { batchOperation, correlationIdMax, opcode, unconditional, type Opcode } from "./opcodes.ts";
@@ -105,6 +106,8 @@ export class RequestDecoder {
     }
     this.correlationId = correlationId;
     const kind = reader.uint();
+    // Before the arguments, so that a refusal, too, can tell what was asked for; it may be none of ours.
+    this.opcode = kind as Opcode;
     const argumentCount = elements - 2;
 
     this.ifVersion = unconditional;
@@ -112,7 +115,7 @@ export class RequestDecoder {
     this.requestNumber = 0;
     this.operationCount = 0;
 
-    switch (kind as Opcode) {
+    switch (this.opcode) {
       case opcode.get:
         this.#expectArguments("get", argumentCount, 1, 1);
         this.#readKey();
@@ -164,7 +167,6 @@ export class RequestDecoder {
     }
 
     reader.finish();
-    this.opcode = kind as Opcode;
   }
 
   #expectArguments(name: string, count: number, countMin: number, countMax: number): void {
@@ -211,11 +213,11 @@ export class RequestDecoder {
 
   #readOperations(): void {
     this.#beginOperations("operations of a batch", this.#limits.batchOperationsMax);
-    let batchBytes = 0;
+    let batchBytes = commitOverheadBytes;
     let expiresAtMsLatest = 0;
     for (let index = 0; index < this.operationCount; index++) {
       this.#readOperation();
-      batchBytes += this.keyEnd - this.keyStart + (this.valueEnd - this.valueStart);
+      batchBytes += operationBytes(this.keyEnd - this.keyStart, this.valueEnd - this.valueStart);
       if (batchBytes > this.#limits.batchBytesMax)
         throw beyondLimit("the bytes of a batch", batchBytes, this.#limits.batchBytesMax);
       if (this.expiresAtMs > expiresAtMsLatest) expiresAtMsLatest = this.expiresAtMs;

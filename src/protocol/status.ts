@@ -18,6 +18,7 @@ export const status = {
   VERSION_UNSUPPORTED: 12,
   OVERLOADED: 13,
   INTERNAL: 14,
+  STORE_FULL: 15,
 } as const;
 
 export type StatusName = keyof typeof status;

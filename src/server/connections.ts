@@ -62,6 +62,15 @@ export class Connections implements Iterable<Session> {
     return greediest;
   }
 
+  /** The session with the most input that it could not take yet: the largest unfinished frame. */
+  heaviest(): Session | undefined {
+    let heaviest: Session | undefined;
+    for (const session of this.#sessions) {
+      if (session.inputBytes > (heaviest?.inputBytes ?? 0)) heaviest = session;
+    }
+    return heaviest;
+  }
+
   inFlight(): number {
     let inFlight = 0;
     for (const session of this.#sessions) inFlight += session.inFlight;

@@ -40,6 +40,8 @@ export class Intake {
   /** What the peer calls itself. */
   clientName = "";
   requestsTaken = 0;
+  /** What the requests so far cost, roughly: a page or a batch may be as much work as a hundred small ones. */
+  effort = 0;
   /** Why the connection has to end; no more is taken then. */
   fatal: HoldfastError | undefined;
 
@@ -77,7 +79,9 @@ export class Intake {
       request.decode(frames.bytes, frames.start, frames.end);
       this.#assertServed(request);
     } catch (error) {
-      return this.#refuse(request.correlationId, error);
+      // Whatever else is wrong with a stranger's request: it should have been a hello.
+      const isStrange = this.isGreeting && request.opcode !== opcode.hello && error instanceof RefusedError;
+      return this.#refuse(request.correlationId, isStrange ? helloRequired() : error);
     }
     this.#carryOut(request);
     return true;
@@ -87,18 +91,19 @@ export class Intake {
   #assertServed(request: RequestDecoder): void {
     if (this.#host.isDraining) throw shuttingDown();
     if (request.opcode === opcode.hello) this.#assertHelloServed(request.hello!);
-    else if (this.isGreeting) throw new RefusedError(status.HELLO_REQUIRED, "a connection begins with hello");
+    else if (this.isGreeting) throw helloRequired();
 
     // The formats hold these so that they need not change when the features come. Until then they are refused: an
     // entry that never expires though it was told to, or a resend that is applied twice, is worse than an error.
-    if (request.expiresAtMs !== 0) throw unserved("entries do not expire", "expiresAtMs");
-    if (request.requestNumber !== 0) throw unserved("there are no sessions", "the request number");
+    if (request.expiresAtMs !== 0) throw unserved(carryOut, "entries do not expire", "expiresAtMs");
+    if (request.requestNumber !== 0) throw unserved(carryOut, "there are no sessions", "the request number");
   }
 
   #assertHelloServed(hello: HelloRequest): void {
-    if (!this.isGreeting) throw new RefusedError(status.INVALID_ARGUMENT, "hello was said already");
-    if (hello.credentials !== undefined) throw unserved("there is no authentication", "the credentials");
-    if (hello.session !== undefined) throw unserved("there are no sessions", "the session");
+    if (!this.isGreeting) throw helloRepeated();
+    if (hello.credentials !== undefined)
+      throw unserved(sayHello, "there is no authentication", "the credentials");
+    if (hello.session !== undefined) throw unserved(sayHello, "there are no sessions", "the session");
   }
 
   #carryOut(request: RequestDecoder): void {
@@ -120,6 +125,7 @@ export class Intake {
         return;
       default:
         this.#queue.unanswered++;
+        this.effort += effortOf(request.opcode);
         dispatch(request, store, this.#queue);
     }
   }
@@ -134,16 +140,38 @@ export class Intake {
   }
 }
 
+/** Also the notice to a connection as a whole, so it speaks of no request. */
 export function shuttingDown(): RefusedError {
-  return new RefusedError(status.SHUTTING_DOWN, "the server is shutting down; connect again later");
+  const message = "Cannot take any more requests: the server is shutting down; connect again later";
+  return new RefusedError(status.SHUTTING_DOWN, message);
 }
 
-function unserved(state: string, field: string): RefusedError {
-  return new RefusedError(status.UNSUPPORTED, `${state} in this version of the server; leave out ${field}`);
+function helloRequired(): RefusedError {
+  const message = `${carryOut}: there was no hello before it; connect again and begin with one`;
+  return new RefusedError(status.HELLO_REQUIRED, message);
 }
+
+function helloRepeated(): RefusedError {
+  const message = `${sayHello}: it was said before on this connection; send other requests, or connect again`;
+  return new RefusedError(status.INVALID_ARGUMENT, message);
+}
+
+function unserved(task: string, state: string, field: string): RefusedError {
+  return new RefusedError(
+    status.UNSUPPORTED,
+    `${task}: ${state} in this version of the server; leave out ${field}`,
+  );
+}
+
+const carryOut = "Cannot carry out the request";
+const sayHello = "Cannot say hello";
 
 /** A bug of ours in the decoders concerns this connection only: they carry nothing from one request to the next. */
 function undecodable(cause: unknown): HoldfastError {
   const message = "Cannot read the message: the server has a bug; the connection closes";
   return new HoldfastError("INTERNAL", message, { cause });
+}
+
+function effortOf(code: number): number {
+  return code === opcode.scan || code === opcode.getMany || code === opcode.batch ? 64 : 1;
 }

@@ -1,5 +1,5 @@
 import { ConflictError } from "../engine/errors.ts";
-import { LimitError, type HoldfastError } from "../lib/errors.ts";
+import type { HoldfastError } from "../lib/errors.ts";
 import { ProtocolError } from "../protocol/protocol-error.ts";
 import { outcome, status, statusNamed, type ErrorStatus, type OutcomeCode } from "../protocol/status.ts";
 
@@ -19,18 +19,25 @@ export function refusalOf(error: HoldfastError): Refusal {
   };
 }
 
-/**
- * An error that says nothing of the outcome is a refusal, before which nothing happened. Only a failed disk may
- * have kept what it was given.
- */
+/** The same for a request that had been begun when the error came: nobody can know what became of it. */
+export function interruptionOf(error: HoldfastError): Refusal {
+  return { ...refusalOf(error), outcome: outcome.unknown };
+}
+
+/** An error that says nothing of the outcome is a refusal, before which nothing happened. */
 function isOutcomeUnknown(error: HoldfastError): boolean {
-  if ("outcome" in error) return error.outcome === "unknown";
-  return error.code === "STORAGE_FAULT";
+  return "outcome" in error && error.outcome === "unknown";
 }
 
 function detailsOf(error: HoldfastError): readonly number[] {
   if (error instanceof ProtocolError) return error.details;
-  if (error instanceof LimitError) return [error.limit, error.actual];
   if (error instanceof ConflictError) return [error.actualVersion, error.operationIndex];
+  if (isOfLimit(error)) return [error.limit, error.actual];
   return [];
+}
+
+/** Whatever its class: a request beyond a limit, or a store that is full. */
+function isOfLimit(error: HoldfastError): error is HoldfastError & { limit: number; actual: number } {
+  if (!("limit" in error && "actual" in error)) return false;
+  return Number.isSafeInteger(error.limit) && Number.isSafeInteger(error.actual);
 }

@@ -14,8 +14,7 @@ import {
   encodeWritten,
 } from "../protocol/response-encoder.ts";
 import { readHead, ResponseHead } from "../protocol/response-decoder.ts";
-import { outcome, status } from "../protocol/status.ts";
-import { refusalOf } from "./refusal.ts";
+import { interruptionOf, refusalOf, type Refusal } from "./refusal.ts";
 import type { Statistics } from "./statistics.ts";
 import { WaitingResponses } from "./waiting-responses.ts";
 import type { Wire } from "./wire.ts";
@@ -186,9 +185,8 @@ export class ResponseQueue implements Replies {
     const waiting = this.#waiting.takeAll();
     if (waiting === undefined) return;
     const ready = this.#readyWriter();
-    forEachId(waiting, (id) =>
-      encodeError(ready, id, status.STORAGE_FAULT, fault.message, outcome.unknown, []),
-    );
+    const interruption = interruptionOf(fault);
+    forEachId(waiting, (id) => this.#encodeError(ready, id, interruption, fault.message));
     this.#pool.give(waiting);
   }
 
@@ -260,9 +258,12 @@ export class ResponseQueue implements Replies {
   }
 
   #encodeRefusal(writer: ByteWriter, id: number, error: HoldfastError): void {
-    const refusal = refusalOf(error);
+    this.#encodeError(writer, id, refusalOf(error), error.message);
+  }
+
+  #encodeError(writer: ByteWriter, id: number, refusal: Refusal, message: string): void {
     this.#statistics.errorAnswered(refusal.status);
-    encodeError(writer, id, refusal.status, error.message, refusal.outcome, refusal.details);
+    encodeError(writer, id, refusal.status, message, refusal.outcome, refusal.details);
   }
 
   #countOutput(): void {

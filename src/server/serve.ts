@@ -30,7 +30,7 @@ export interface ServeOptions {
   /** A file of the log that would grow past this is ended, and the next one begun. Bytes; default 64 MiB. */
   segmentBytesMax?: number;
   /** All of the log is kept in memory; beyond this, writes are refused and reads go on. Bytes; default 8 GiB. */
-  logBytesMax?: number;
+  memoryBytesMax?: number;
   /** Listens where other machines can connect. There is no authentication yet. Default: false. */
   allowRemote?: boolean;
   /** Other limits than the defaults of lib/limits.ts. */
@@ -68,7 +68,7 @@ export async function serve(options: ServeOptions = {}): Promise<Server> {
       directory: options.dataDirectory ?? "./data",
       ...sync,
       ...(options.segmentBytesMax === undefined ? {} : { segmentBytesMax: options.segmentBytesMax }),
-      ...(options.logBytesMax === undefined ? {} : { logBytesMax: options.logBytesMax }),
+      ...(options.memoryBytesMax === undefined ? {} : { memoryBytesMax: options.memoryBytesMax }),
       fileSystem: options.fileSystem ?? realFileSystem,
       clock,
       random,

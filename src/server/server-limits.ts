@@ -7,6 +7,7 @@ export interface ServerLimits extends HelloLimits {
   readonly helloFrameBytesMax: number;
   readonly outputBytesMax: number;
   readonly outputBytesTotalMax: number;
+  readonly inputBytesTotalMax: number;
   readonly connectionsMax: number;
   readonly helloDeadlineMs: number;
   readonly frameDeadlineMs: number;
@@ -30,6 +31,7 @@ const defaults: ServerLimits = {
   inFlightRequestsMax: limits.inFlightRequestsMax,
   outputBytesMax: limits.outputBytesMax,
   outputBytesTotalMax: limits.outputBytesTotalMax,
+  inputBytesTotalMax: limits.inputBytesTotalMax,
   connectionsMax: limits.connectionsMax,
   helloDeadlineMs: limits.helloDeadlineMs,
   frameDeadlineMs: limits.frameDeadlineMs,

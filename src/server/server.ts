@@ -141,8 +141,17 @@ export class RunningServer implements Server, SessionHost {
 
   // --- What sessions tell ----------------------------------------------------------------------------------
 
-  /** One answer may be larger than what a peer may leave unread, so the total is bounded by sending peers away. */
+  /**
+   * One answer may be larger than what a peer may leave unread, and a frame takes memory before it is whole; so the
+   * totals are bounded by sending those away who hold the most.
+   */
   relieve(): void {
+    while (this.statistics.inputBytes > this.limits.inputBytesTotalMax) {
+      const heaviest = this.#connections.heaviest();
+      if (heaviest === undefined) break;
+      const state = `${heaviest.inputBytes} bytes of it wait, the most of all, and there is no room for more`;
+      heaviest.evict(new HoldfastError("OVERLOADED", `Cannot keep the connection: ${state}`));
+    }
     while (this.statistics.outputBytes > this.limits.outputBytesTotalMax) {
       const greediest = this.#connections.greediest();
       if (greediest === undefined) return;

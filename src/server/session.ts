@@ -2,6 +2,7 @@ import type { Buffer } from "node:buffer";
 import type { AdvanceWaiter } from "../engine/store.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { HoldfastError } from "../lib/errors.ts";
+import { turnMsMax } from "../lib/limits.ts";
 import { connectionId } from "../protocol/opcodes.ts";
 import { ProtocolError } from "../protocol/protocol-error.ts";
 import { status } from "../protocol/status.ts";
@@ -37,7 +38,7 @@ export interface SessionHost extends IntakeHost, QueueHost {
  *   any state ── the wire closed, a peer that takes nothing, too much output in total ──────────> closed
  *
  * While it is open, a session may be *stalled*: as many requests as the peer may have in flight are unanswered, as
- * many bytes as it may leave unread wait for it, or the store is congested. It takes no request then, what was
+ * many bytes as it may leave unread wait for it, the store is congested, or its turn was long. It takes no request then, what was
  * received stays in the decoder, the wire is paused; it goes on when half of that room is free again.
  *
  * Invariants:
@@ -63,6 +64,8 @@ export class Session implements AdvanceWaiter, Progress {
   #peerEnded = false;
   #fault: HoldfastError | undefined;
   #lingersSinceMs = 0;
+  /** What was last added to the total of all connections. */
+  #inputBytesCounted = 0;
 
   constructor(wire: Wire, host: SessionHost) {
     this.#host = host;
@@ -98,6 +101,7 @@ export class Session implements AdvanceWaiter, Progress {
     if (this.#state === "closed") return;
     this.#state = "closed";
     this.#queue.close();
+    this.#countInput();
     this.#host.sessionClosed(this);
   }
 
@@ -161,6 +165,7 @@ export class Session implements AdvanceWaiter, Progress {
     if (this.#state === "closed") return;
     this.#state = "finishing";
     this.#queue.close();
+    this.#countInput();
     this.#wire.terminate();
   }
 
@@ -199,6 +204,10 @@ export class Session implements AdvanceWaiter, Progress {
     return this.#queue.outputBytes;
   }
 
+  get inputBytes(): number {
+    return this.#inputBytesCounted;
+  }
+
   // --- The work --------------------------------------------------------------------------------------------
 
   /**
@@ -229,9 +238,17 @@ export class Session implements AdvanceWaiter, Progress {
     const queue = this.#queue;
     const { store, isDraining } = this.#host;
     const { inFlightRequestsMax, outputBytesMax } = this.#host.limits;
+    const startedMs = this.#host.clock.monotonicMs();
+    let effortAtLook = intake.effort;
     do {
       const isFull = queue.inFlight >= inFlightRequestsMax || queue.outputBytes >= outputBytesMax;
-      this.#isStalled = (isFull || store.congested) && !isDraining;
+      let isLong = false;
+      if (intake.effort - effortAtLook >= effortPerLook) {
+        // Small answers fill no room, and a scan may look at many keys for them: others must have their turn.
+        effortAtLook = intake.effort;
+        isLong = this.#host.clock.monotonicMs() - startedMs >= turnMsMax;
+      }
+      this.#isStalled = (isFull || isLong || store.congested) && !isDraining;
     } while (!this.#isStalled && intake.take());
     queue.endChunk();
     if (intake.fatal !== undefined) this.#host.evicted(this, intake.fatal);
@@ -257,6 +274,8 @@ export class Session implements AdvanceWaiter, Progress {
   #settle(): void {
     const { limits, statistics, store } = this.#host;
     const queue = this.#queue;
+    this.#countInput();
+    if (statistics.inputBytes > limits.inputBytesTotalMax) this.#host.relieve();
     if (statistics.outputBytes > limits.outputBytesTotalMax) this.#host.relieve();
     if (queue.isClosed) {
       // The wire refused our bytes: it is gone, whether or not it has said so yet.
@@ -276,6 +295,13 @@ export class Session implements AdvanceWaiter, Progress {
     if (this.#state === "finishing" && queue.outputBytes === 0) {
       if (queue.unanswered === 0 || this.#fault !== undefined) this.#sayGoodbye();
     }
+  }
+
+  /** What was received and not taken, added to that of all connections. */
+  #countInput(): void {
+    const bytes = this.#state === "open" ? this.#intake.bufferedBytes : 0;
+    this.#host.statistics.inputBytes += bytes - this.#inputBytesCounted;
+    this.#inputBytesCounted = bytes;
   }
 
   #pause(isPaused: boolean): void {
@@ -305,3 +331,6 @@ export class Session implements AdvanceWaiter, Progress {
     this.#wire.shutdown();
   }
 }
+
+/** How much effort (intake.ts) goes by between two looks at the clock. */
+const effortPerLook = 64;

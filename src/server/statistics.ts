@@ -13,6 +13,8 @@ export class Statistics {
   socketWrites = 0;
   /** Output held for all connections, sent to their sockets or waiting for durability. */
   outputBytes = 0;
+  /** Input of all connections that was received and not taken, unfinished frames for the most part. */
+  inputBytes = 0;
   /** How late the last sweep came, and the latest one ever: the event loop's health, for nothing. */
   eventLoopDelayMs = 0;
   eventLoopDelayMsMax = 0;
@@ -42,6 +44,7 @@ export class Statistics {
       bytesOut: this.bytesOut,
       socketWrites: this.socketWrites,
       outputBytes: this.outputBytes,
+      inputBytes: this.inputBytes,
       eventLoopDelayMs: Math.round(this.eventLoopDelayMs),
       eventLoopDelayMsMax: Math.round(this.eventLoopDelayMsMax),
       requests,

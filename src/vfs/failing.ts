@@ -102,7 +102,10 @@ export class FailingFileSystem implements FileSystem {
       () => this.#inner.lock(path),
       (taken) => taken.release(),
     );
-    return { release: () => this.passEnd({ kind: "unlock", path }, () => lock.release()) };
+    return {
+      isInPlace: () => lock.isInPlace(),
+      release: () => this.passEnd({ kind: "unlock", path }, () => lock.release()),
+    };
   }
 
   /**

@@ -54,6 +54,8 @@ export interface File {
 }
 
 export interface Lock {
+  /** Whether the path still leads to the locked file; false once somebody moved or removed it, or a directory above. */
+  isInPlace(): boolean;
   release(): void;
 }
 

@@ -193,6 +193,7 @@ export class MemoryFileSystem implements FileSystem {
     this.#locked.add(content);
     let released = false;
     return {
+      isInPlace: () => !released && this.exists(path) && this.#content(path, "stat") === content,
       release: () => {
         if (!released) this.#locked.delete(content);
         released = true;

@@ -80,7 +80,7 @@ export const realFileSystem: FileSystem = {
       throw error;
     }
     writeHolder(fd);
-    return new RealLock(fd);
+    return new RealLock(fd, fs.realpathSync(path));
   },
 };
 
@@ -162,9 +162,18 @@ function sync(fd: number, call: SyncCall): Promise<void> {
 
 class RealLock implements Lock {
   #fd: number | undefined;
+  readonly #path: string;
 
-  constructor(fd: number) {
+  constructor(fd: number, path: string) {
     this.#fd = fd;
+    this.#path = path;
+  }
+
+  isInPlace(): boolean {
+    if (this.#fd === undefined) return false;
+    const found = fs.statSync(this.#path, { throwIfNoEntry: false });
+    const held = fs.fstatSync(this.#fd);
+    return found !== undefined && found.ino === held.ino && found.dev === held.dev;
   }
 
   release(): void {

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { Clock } from "../lib/clock.ts";
-import type { HoldfastError } from "../lib/errors.ts";
+import { HoldfastError } from "../lib/errors.ts";
+import { pendingBytesMax } from "../lib/limits.ts";
 import { randomBytes, type Random } from "../lib/random.ts";
 import type { FileSystem } from "../vfs/file-system.ts";
 import { segmentName } from "./directory.ts";
@@ -33,6 +34,7 @@ export class LogWriter {
   stopped: HoldfastError | undefined;
   syncCount = 0;
   readonly #options: LogWriterOptions;
+  readonly #isInPlace: () => boolean;
   #segment: SegmentFile;
   /** The floor that the newest written group carries. */
   #floorWritten: number;
@@ -48,9 +50,12 @@ export class LogWriter {
   #sealTimerArmed = false;
   /** Whether a later durable header vouches for every group with records, so that no seal is due. */
   #vouchedFor: boolean;
+  /** Where the last group with records that this process wrote to the segment ends. */
+  #recordsEnd = 0;
 
   constructor(options: LogWriterOptions, start: LogStart) {
     this.#options = options;
+    this.#isInPlace = start.isInPlace;
     this.#segment = start.segment;
     this.#vouchedFor = start.vouchedFor;
     this.storeId = start.storeId;
@@ -96,7 +101,11 @@ export class LogWriter {
     if (!this.builder.groupIsOpen || bytes > this.#bytesAdmitted) this.#measureDisk();
     if (bytes > this.#bytesAdmitted) {
       const { directory, diskHeadroomBytes } = this.#options;
-      throw new DiskFullError(directory, this.#bytesFree, bytes + diskHeadroomBytes);
+      throw new DiskFullError(
+        directory,
+        this.#bytesFree,
+        bytes + diskHeadroomBytes + this.#segment.writtenOffset,
+      );
     }
     this.#bytesAdmitted -= bytes;
     this.builder.makeRoom(bytes);
@@ -153,8 +162,8 @@ export class LogWriter {
     await this.#running;
     // Whoever began it hears of its failure.
     await this.#syncInFlight?.catch(() => {});
-    this.#segment.close();
     for (const barrier of this.#barriers.splice(0)) barrier.reject(reason);
+    this.#segment.close();
   }
 
   /** Runs `action` when all that was appended before the call is durable, and before anything later is written. */
@@ -189,12 +198,16 @@ export class LogWriter {
       }
       const group = this.stopped === undefined ? this.builder.take() : undefined;
       if (group === undefined) break;
+      this.#assertInPlace();
       if (group.image !== this.#segment.image) await this.#startSegment(group.image);
+      const recordsAreDurable = this.#segment.durableOffset >= this.#recordsEnd;
       this.#segment.write(group);
       this.#floorWritten = group.floorSeq;
       this.#groupsWritten++;
-      this.#vouchedFor = group.recordCount === 0;
-      this.builder.pendingBytes -= group.end - group.start;
+      // A seal vouches for what was synced before it; in the modes that sync rarely that need not be everything.
+      this.#vouchedFor = group.recordCount === 0 && recordsAreDurable;
+      if (group.recordCount > 0) this.#recordsEnd = group.end;
+      this.#written(group.end - group.start);
       if (this.#options.syncMode === "always") {
         await this.#makeDurable();
       } else {
@@ -203,6 +216,25 @@ export class LogWriter {
       }
     }
     this.#scheduleSeal();
+  }
+
+  /**
+   * Somebody who moves the directory, or removes the lock, may put another log in its place: files are named by
+   * their path, so going on could write into that one, and what is written here would be found by nobody.
+   */
+  #assertInPlace(): void {
+    if (this.#isInPlace()) return;
+    throw new HoldfastError(
+      "LOG_MOVED",
+      "the directory or its LOCK file was moved or removed while the log was open",
+    );
+  }
+
+  /** Whoever was asked to bring nothing more hears as soon as there is room, and not only when the sync is over. */
+  #written(bytes: number): void {
+    const wasCongested = this.builder.pendingBytes > pendingBytesMax;
+    this.builder.pendingBytes -= bytes;
+    if (wasCongested && this.builder.pendingBytes <= pendingBytesMax) this.#options.listener.advanced();
   }
 
   async #makeDurable(): Promise<void> {
@@ -286,6 +318,7 @@ export class LogWriter {
     this.#segment.close();
     this.#segment = next;
     this.#vouchedFor = true;
+    this.#recordsEnd = 0;
     this.sealed.push({ number: predecessor.number, lastSeq: predecessor.lastSeq, bytes: predecessor.bytes });
   }
 
@@ -311,7 +344,17 @@ export class LogWriter {
       this.#fail(error);
       throw this.stopped;
     }
-    this.#bytesAdmitted = this.#bytesFree - this.builder.pendingBytes - diskHeadroomBytes;
+    // A start after a crash copies the segment, and must find room for that on a disk that others have filled since.
+    const copyBytes = this.#segment.writtenOffset;
+    this.#bytesAdmitted = this.#bytesFree - this.builder.pendingBytes - diskHeadroomBytes - copyBytes;
+  }
+
+  /**
+   * Something threw between the first record of a batch and its COMMIT. The open group is not what it says, so
+   * nothing of it may be written: half a batch on the disk would be corruption to the next start.
+   */
+  abandon(error: unknown): void {
+    this.#fail(error);
   }
 
   #fail(error: unknown): void {
@@ -354,6 +397,8 @@ export interface LogStart {
   sealed: SegmentSpan[];
   floorSeq: number;
   vouchedFor: boolean;
+  /** Whether the directory that was opened is still the one at its path. */
+  isInPlace: () => boolean;
 }
 
 export interface SegmentSpan {

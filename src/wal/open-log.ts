@@ -14,9 +14,12 @@ import { surveyLog, type LogSurvey, type SurveyVisitor, type Verdict } from "./s
  * visitor saw may be served once this has resolved, for only then was it written and synced by this boot. A
  * damaged log throws its WalCorruptionError, with nothing changed.
  */
-export async function openLog(options: LogWriterOptions, visitor?: SurveyVisitor): Promise<OpenedLog> {
-  const { fileSystem, directory } = options;
-  makeDirectories(fileSystem, directory);
+export async function openLog(given: LogWriterOptions, visitor?: SurveyVisitor): Promise<OpenedLog> {
+  const { fileSystem } = given;
+  makeDirectories(fileSystem, given.directory);
+  // Once and for all: a relative name would lead elsewhere when the process changes its working directory.
+  const directory = fileSystem.realPath(given.directory);
+  const options = { ...given, directory };
   return inTurn(fileSystem, directory, async () => {
     const ownership = await Ownership.acquire(fileSystem, directory);
     try {
@@ -27,7 +30,7 @@ export async function openLog(options: LogWriterOptions, visitor?: SurveyVisitor
       if (survey.verdict.kind === "corrupt") throw survey.verdict.error;
       const repair = await repairLog(fileSystem, directory, survey);
       const start = repair.file === undefined ? await firstBoot(options) : goOn(survey, repair);
-      const writer = new LogWriter(options, start);
+      const writer = new LogWriter(options, { ...start, isInPlace: () => ownership.isInPlace() });
       // Set before the turn ends: the next open may take over before this one's caller hears of its log.
       ownership.onTakenOver = () => writer.stop(new WalFencedError(directory));
       return { writer, ownership, verdict: survey.verdict, tornFile: repair.tornFile };
@@ -48,7 +51,7 @@ export interface OpenedLog {
 }
 
 /** A log begins to exist with its first segment, which appears whole or not at all. */
-async function firstBoot(options: LogWriterOptions): Promise<LogStart> {
+async function firstBoot(options: LogWriterOptions): Promise<Omit<LogStart, "isInPlace">> {
   const { fileSystem, directory, random, segmentBytesMax } = options;
   await syncAncestors(fileSystem, directory);
   const storeId = randomBytes(random, 16);
@@ -59,7 +62,7 @@ async function firstBoot(options: LogWriterOptions): Promise<LogStart> {
   return { storeId, segment, sealed: [], floorSeq: 0, vouchedFor: true };
 }
 
-function goOn(survey: LogSurvey, repair: Repair): LogStart {
+function goOn(survey: LogSurvey, repair: Repair): Omit<LogStart, "isInPlace"> {
   const last = survey.segments.at(-1)!;
   const { walk, header } = last;
   const image = new SegmentImage(last.number, header.firstSeq, last.bytes, walk.end);

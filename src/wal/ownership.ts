@@ -33,6 +33,11 @@ export class Ownership {
     return owner;
   }
 
+  /** False once somebody moved or removed the lock or the directory: then this is no longer the log at its path. */
+  isInPlace(): boolean {
+    return this.#lock.isInPlace();
+  }
+
   release(): void {
     // Whoever was taken over has nothing to release any more.
     if (this.#owners.get(this.#path) !== this) return;

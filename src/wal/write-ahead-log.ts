@@ -16,7 +16,7 @@ import type { LogWriter, SegmentSpan } from "./log-writer.ts";
 import { openLog, type OpenedLog } from "./open-log.ts";
 import { checkOperation, type EncodableOperation, type Operation } from "./operation.ts";
 import { resolveOptions, type SyncMode, type WalOptions } from "./options.ts";
-import { encodeExpiry, encodeSession } from "./record.ts";
+import { encodeExpiry, encodeSession, recordBytes } from "./record.ts";
 import { surveyLog } from "./survey.ts";
 import { WaitingSeqs } from "./waiting-seqs.ts";
 
@@ -134,14 +134,13 @@ export class WriteAheadLog {
     if (bytes > batchBytesMax)
       throw new LimitError("Cannot append: bytes of the batch", bytes, batchBytesMax);
     writer.reserve(bytes);
-    for (const operation of checked) appendOperation(writer, operation);
-    return this.#acknowledged(writer.builder.commit(checked.length));
+    return this.#acknowledged(appendBatch(writer, checked));
   }
 
   /** Logs a CHECKPOINT, and resolves with its seq once it and all before it are synced, in every mode. */
   async checkpoint(): Promise<number> {
     const writer = this.#writable();
-    writer.reserve(0);
+    writer.reserve(recordBytes(0, 0, 0));
     const seq = writer.builder.checkpoint();
     await this.#settled(writer.sync());
     return seq;
@@ -266,6 +265,16 @@ function appendOperation(writer: LogWriter, operation: EncodableOperation): numb
   if (extras.expiresAtMs !== undefined) encodeExpiry(bytes, builder.recordStart, extras.expiresAtMs);
   if (extras.session !== undefined) encodeSession(bytes, builder.recordStart, flags, extras.session);
   return seq;
+}
+
+function appendBatch(writer: LogWriter, operations: readonly EncodableOperation[]): number {
+  try {
+    for (const operation of operations) appendOperation(writer, operation);
+    return writer.builder.commit(operations.length);
+  } catch (error) {
+    writer.abandon(error);
+    throw error;
+  }
 }
 
 async function* operationsOf(

@@ -495,7 +495,7 @@ export const behaviours: readonly Behaviour[] = [
     name: "a deadline that is none is refused",
     async run({ client, connect, prefix }) {
       const db = await connect();
-      for (const timeoutMs of [0, -1, Number.NaN, Infinity, 2 ** 31]) {
+      for (const timeoutMs of [0, -1, 0.2, 1.5, Number.NaN, Infinity, 2 ** 31]) {
         await assert.rejects(db.get(`${prefix}a`, { timeoutMs }), client.InvalidArgumentError);
         await assert.rejects(db.getMany([`${prefix}a`], { timeoutMs }), client.InvalidArgumentError);
         await assert.rejects(connect({ timeoutMs }), client.InvalidArgumentError);

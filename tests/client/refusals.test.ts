@@ -35,6 +35,18 @@ const rows: {
     read: { name: "ServerError", code: "DISK_FULL" },
   },
   {
+    status: "STORE_FULL",
+    outcome: 0,
+    write: { name: "ServerError", code: "STORE_FULL", status: status.STORE_FULL, outcome: "not-applied" },
+    read: { name: "ServerError", code: "STORE_FULL" },
+  },
+  {
+    status: "STORAGE_FAULT",
+    outcome: 0,
+    write: { name: "ServerError", code: "STORAGE_FAULT", outcome: "not-applied" },
+    read: { name: "ServerError", code: "STORAGE_FAULT" },
+  },
+  {
     status: "STORAGE_FAULT",
     outcome: 1,
     write: { name: "UnknownOutcomeError", cause: { name: "ServerError", code: "STORAGE_FAULT" } },
@@ -56,7 +68,7 @@ const rows: {
 
 describe("a refusal of the server", () => {
   for (const row of rows) {
-    test(`${row.status} becomes its own error, and says what is known of a write`, async () => {
+    test(`${row.status} with outcome ${row.outcome} becomes its own error, and says what is known of a write`, async () => {
       const { db, network } = await connectedClient();
       network.script.refusal = { status: status[row.status], outcome: row.outcome };
       const write = watch(db.put("a", 1));
@@ -69,6 +81,17 @@ describe("a refusal of the server", () => {
       expect(write.error.message).toContain('"a"');
     });
   }
+
+  test("is quoted once, its numbers too", async () => {
+    const { db, network } = await connectedClient();
+    network.script.refusal = { status: status.LIMIT_EXCEEDED, outcome: 0 };
+    const write = watch(db.put("a", 1));
+    await settle();
+    network.last.exchange();
+    await settle();
+    expect(write.error.message).toStartWith('Cannot put "a", says the server: ');
+    expect(write.error.message).not.toContain("is beyond the limit of");
+  });
 
   test("of a status that this client does not know keeps its number", async () => {
     const { db, network } = await connectedClient();

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { codecs } from "../../client/codecs.ts";
 import { connectedClient, watch } from "./support/test-client.ts";
 import { MemoryNetwork } from "./support/memory-network.ts";
 import { settle } from "./support/test-clock.ts";
@@ -352,3 +353,18 @@ async function answered(network: MemoryNetwork, call: Promise<unknown>): Promise
   network.last.exchange();
   return call;
 }
+
+test("a batch is counted as the server counts it: 12 bytes, and 8 for each operation beside its key and value", async () => {
+  const network = new MemoryNetwork();
+  network.script.limits = { ...network.script.limits, batchBytesMax: 12 + (8 + 1 + 10) + (8 + 1) };
+  const { db } = await connectedClient({ codec: codecs.bytes }, network);
+  const batch = db.batch().put("a", new Uint8Array(10));
+  expect(() => batch.delete("bb")).toThrow(
+    expect.objectContaining({ code: "LIMIT_EXCEEDED", limit: 40, actual: 41 }),
+  );
+  const written = watch(batch.delete("b").commit());
+  await settle();
+  network.last.exchange();
+  await settle();
+  expect(written.state).toBe("fulfilled");
+});

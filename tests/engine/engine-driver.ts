@@ -30,10 +30,7 @@ export class EngineDriver {
     this.engine = engine;
   }
 
-  static async open(
-    fileSystem: FileSystem,
-    options: Partial<EngineOptions> = {},
-  ): Promise<EngineDriver> {
+  static async open(fileSystem: FileSystem, options: Partial<EngineOptions> = {}): Promise<EngineDriver> {
     return new EngineDriver(
       await openEngine({
         directory: "/data",

@@ -7,6 +7,8 @@ import {
   valueBytesMax,
 } from "../../src/lib/limits.ts";
 import { FailingFileSystem } from "../../src/vfs/failing.ts";
+import { HoldfastError } from "../../src/lib/errors.ts";
+import { Memtable } from "../../src/memtable/memtable.ts";
 import { MemoryFileSystem } from "../../src/vfs/memory.ts";
 import { EngineDriver } from "./engine-driver.ts";
 
@@ -290,11 +292,11 @@ test("a store whose log another program truncated is refused, for nothing else h
 });
 
 test("a log that has outgrown its limit refuses writes by name, and still answers reads", async () => {
-  const db = await EngineDriver.open(new MemoryFileSystem(), { logBytesMax: 10_000 });
+  const db = await EngineDriver.open(new MemoryFileSystem(), { memoryBytesMax: 300_000 });
   let refusal: Error | undefined;
   for (let index = 0; refusal === undefined; index++) refusal = db.put(`k${index}`, "x".repeat(500)).refusal;
-  expect(refusal).toMatchObject({ code: "STORE_FULL", limit: 10_000 });
-  expect(db.all().length).toBeGreaterThan(10);
+  expect(refusal).toMatchObject({ code: "STORE_FULL", limit: 300_000 });
+  expect(db.all().length).toBeGreaterThan(5);
   await db.engine.close();
 });
 
@@ -308,5 +310,71 @@ test("a disk that can't say how full it is counts as failed, not as a bug", asyn
   expect(db.put("k", "2").refusal!.code).toBe("STORAGE_FAULT");
   expect(faults).toEqual(["STORAGE_FAULT"]);
   expect(db.get("k").value).toBe("1");
+  await db.engine.close();
+});
+
+describe("what must never reach the disk", () => {
+  const losses: { name: string; happen: (disk: MemoryFileSystem) => void }[] = [
+    { name: "its lock file was removed", happen: (disk) => disk.unlink("/data/wal/LOCK") },
+    {
+      name: "another directory lies where its own did",
+      happen: (disk) => {
+        disk.rename("/data", "/elsewhere");
+        for (const directory of ["/data", "/data/wal"]) disk.makeDirectory(directory);
+        disk.create("/data/wal/LOCK").close();
+      },
+    },
+  ];
+  for (const { name, happen } of losses) {
+    test(`a store stops, and acknowledges nothing more, once ${name}: another may have its place`, async () => {
+      const disk = new MemoryFileSystem();
+      const db = await EngineDriver.open(disk);
+      const faults: string[] = [];
+      db.engine.onFault((fault) => faults.push(fault.message));
+      await db.putDurably("k", "1");
+      happen(disk);
+      db.put("k", "2");
+      while (faults.length === 0) await new Promise((resolve) => setImmediate(resolve));
+      expect(faults[0]).toContain("was moved or removed while the log was open");
+      expect(db.engine.ackableSeq).toBe(1);
+      await db.engine.close();
+    });
+  }
+
+  test("a batch of which something threw between its operations and its COMMIT is not written by closing", async () => {
+    const disk = new MemoryFileSystem();
+    const db = await EngineDriver.open(disk);
+    await db.putDurably("k", "1");
+    const put = Memtable.prototype.put;
+    let calls = 0;
+    using _ = {
+      [Symbol.dispose]() {
+        Memtable.prototype.put = put;
+      },
+    };
+    Memtable.prototype.put = function (...words) {
+      if (++calls === 2) throw new RangeError("Out of memory");
+      return put.apply(this, words);
+    };
+    const batch = [
+      { key: "a", value: "1" },
+      { key: "b", value: "2" },
+    ];
+    expect(() => db.batch(batch)).toThrow("Out of memory");
+    Memtable.prototype.put = put;
+    await db.engine.close();
+    const again = await EngineDriver.open(disk);
+    expect(again.all()).toEqual([["k", "1"]]);
+    await again.engine.close();
+  });
+});
+
+test("whoever asks for faults after one has happened hears of it at once", async () => {
+  const disk = new MemoryFileSystem();
+  const db = await EngineDriver.open(disk);
+  db.engine.faulted(new HoldfastError("STORAGE_FAULT", "gone"));
+  const heard: string[] = [];
+  db.engine.onFault((fault) => heard.push(fault.message));
+  expect(heard).toEqual(["gone"]);
   await db.engine.close();
 });

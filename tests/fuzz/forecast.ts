@@ -79,13 +79,14 @@ export function forecast(stream: Buffer, isGreetingDue = true): Forecast {
 
 /** Leaves the decoder at the request. */
 function errorOf(stream: Buffer, start: number, end: number, isGreeting: boolean): ProtocolError | undefined {
+  const unserved = (code: ErrorStatus) => new RefusedError(code, "this server does not serve it");
   try {
     decoder.decode(stream, start, end);
   } catch (error) {
-    if (error instanceof ProtocolError) return error;
-    throw error;
+    if (!(error instanceof ProtocolError)) throw error;
+    const isStrange = isGreeting && decoder.opcode !== opcode.hello && error instanceof RefusedError;
+    return isStrange ? unserved(status.HELLO_REQUIRED) : error;
   }
-  const unserved = (code: ErrorStatus) => new RefusedError(code, "this server does not serve it");
   if (decoder.opcode === opcode.hello) {
     if (!isGreeting) return unserved(status.INVALID_ARGUMENT);
     const { credentials, session } = decoder.hello!;

@@ -12,7 +12,7 @@ const small: RequestLimits = {
   keyBytesMax: 4,
   valueBytesMax: 8,
   batchOperationsMax: 3,
-  batchBytesMax: 20,
+  batchBytesMax: 48,
   getManyKeysMax: 2,
 };
 
@@ -61,7 +61,7 @@ describe("a request at a limit is read, one beyond it is refused with the limit 
       "bytes of a batch",
       { message: "batch", id: 9, operations: [put(4, 8), put(4, 4)] },
       { message: "batch", id: 9, operations: [put(4, 8), put(4, 5)] },
-      [20, 21],
+      [48, 49],
     ],
     [
       "key of a batch",

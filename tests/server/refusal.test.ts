@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { ConflictError } from "../../src/engine/errors.ts";
+import { ConflictError, StoreFullError } from "../../src/engine/errors.ts";
 import {
   HoldfastError,
   InvalidArgumentError,
@@ -8,7 +8,8 @@ import {
 } from "../../src/lib/errors.ts";
 import { RefusedError } from "../../src/protocol/protocol-error.ts";
 import { outcome, status } from "../../src/protocol/status.ts";
-import { refusalOf } from "../../src/server/refusal.ts";
+import { interruptionOf, refusalOf } from "../../src/server/refusal.ts";
+import { DiskFullError, StorageFaultError, WalFencedError } from "../../src/wal/errors.ts";
 
 const { notApplied, unknown } = outcome;
 
@@ -16,8 +17,15 @@ const rows: [string, HoldfastError, number, number, number[]][] = [
   ["a limit", new LimitError("the key", 9, 5), status.LIMIT_EXCEEDED, notApplied, [5, 9]],
   ["a conflict", new ConflictError(0, 7, 2), status.CONFLICT, notApplied, [7, 2]],
   ["an argument", new InvalidArgumentError("the key is empty"), status.INVALID_ARGUMENT, notApplied, []],
-  ["a full disk", new HoldfastError("DISK_FULL", "full"), status.DISK_FULL, notApplied, []],
-  ["a failed disk", new HoldfastError("STORAGE_FAULT", "gone"), status.STORAGE_FAULT, unknown, []],
+  ["a full disk", new DiskFullError("data", 1, 2), status.DISK_FULL, notApplied, []],
+  ["a full store", new StoreFullError(10, 11), status.STORE_FULL, notApplied, [10, 11]],
+  [
+    "a write that a failed disk never began",
+    new StorageFaultError("data", "gone"),
+    status.STORAGE_FAULT,
+    notApplied,
+    [],
+  ],
   ["an unknown outcome", new UnknownOutcomeError("who knows"), status.INTERNAL, unknown, []],
   [
     "a refusal of the protocol",
@@ -26,7 +34,7 @@ const rows: [string, HoldfastError, number, number, number[]][] = [
     notApplied,
     [],
   ],
-  ["what has no name on the wire", new HoldfastError("WAL_FENCED", "taken"), status.INTERNAL, notApplied, []],
+  ["what has no name on the wire", new WalFencedError("data"), status.INTERNAL, notApplied, []],
   ["what claims to be OK", new HoldfastError("OK", "hm"), status.INTERNAL, notApplied, []],
 ];
 
@@ -36,3 +44,11 @@ test.each(rows)(
     expect(refusalOf(error)).toEqual({ status: code as never, outcome: ending as never, details });
   },
 );
+
+test.each<[string, HoldfastError, number]>([
+  ["a failed disk", new StorageFaultError("data", "gone"), status.STORAGE_FAULT],
+  ["a bug", new HoldfastError("INTERNAL", "an invariant is broken"), status.INTERNAL],
+  ["a log that was taken over", new WalFencedError("data"), status.INTERNAL],
+])("%s tells those whom it interrupts that the outcome is unknown", (_name, error, code) => {
+  expect(interruptionOf(error)).toEqual({ status: code as never, outcome: unknown, details: [] });
+});

@@ -102,6 +102,7 @@ describe("a store that fails", () => {
     expect(answers[0]!.error!.message).toBe(fault.message);
     expect(reader.errors()).toEqual(["3 STORAGE_FAULT"]);
     expect(host.store.calls).toEqual(["put a", "put b", "get a"]);
+    expect(host.server.stats()).toMatchObject({ errors: { STORAGE_FAULT: 3 } });
 
     // Even if the store claims otherwise later.
     host.store.advance();
@@ -181,7 +182,7 @@ describe("a store that fails", () => {
     host.clock.poll();
     await host.passTime(1_000);
     expect((await host.server.fault).message).toContain("an invariant is broken");
-    expect(peer.errors()).toEqual(["2 STORAGE_FAULT"]);
+    expect(peer.errors()).toEqual(["2 INTERNAL"]);
     expect(host.logged).toMatchObject([{ level: "error", fields: { code: "INTERNAL" } }]);
   });
 });

@@ -24,11 +24,45 @@ describe("hello", () => {
     expect(peer.errors()).toEqual(["5 INVALID_ARGUMENT", "6 OK"]);
   });
 
+  const otherVersion = [0, 0, 0, 13, 0x94, 5, 0, 0xa8, ...Buffer.from("holdfast"), 2];
+  const repeated: [string, (peer: Peer) => Peer, string[]][] = [
+    ["of another version", (peer) => peer.raw(...otherVersion), ["5 VERSION_UNSUPPORTED", "6 OK"]],
+    ["with credentials", (peer) => peer.hello(5, { credentials: key }), ["5 INVALID_ARGUMENT", "6 OK"]],
+    [
+      "with too long a name",
+      (peer) => peer.hello(5, { clientName: "n".repeat(256) }),
+      ["5 LIMIT_EXCEEDED", "6 OK"],
+    ],
+    ["of another protocol", (peer) => peer.raw(0, 0, 0, 6, 0x94, 5, 0, 0xa1, 0x78, 1), ["5 MALFORMED"]],
+  ];
+  test.each(repeated)("said again %s is answered as the specification says", (_name, say, errors) => {
+    const peer = new TestServer().greeted();
+    say(peer).ping(6).send();
+    expect(peer.errors()).toEqual(errors);
+  });
+
   const refused: [string, (peer: Peer) => Peer, string][] = [
     ["with credentials", (peer) => peer.hello(1, { credentials: Buffer.alloc(8) }), "1 UNSUPPORTED"],
     ["with a session", (peer) => peer.hello(1, { session: Buffer.alloc(16) }), "1 UNSUPPORTED"],
     ["left out", (peer) => peer.get(1, "a"), "1 HELLO_REQUIRED"],
-    ["of an unknown opcode", (peer) => peer.raw(0, 0, 0, 3, 0x92, 9, 99), "9 UNKNOWN_OPCODE"],
+    [
+      "replaced by a request of an unknown opcode",
+      (peer) => peer.raw(0, 0, 0, 3, 0x92, 9, 99),
+      "9 HELLO_REQUIRED",
+    ],
+    ["replaced by a request beyond a limit", (peer) => peer.get(9, ""), "9 HELLO_REQUIRED"],
+    ["replaced by what is no request", (peer) => peer.raw(0, 0, 0, 3, 0x92, 9, 0xc1), "9 MALFORMED"],
+    [
+      "with a session of another length",
+      (peer) => peer.hello(1, { session: Buffer.alloc(15) }),
+      "1 INVALID_ARGUMENT",
+    ],
+    [
+      "with too long credentials",
+      (peer) => peer.hello(1, { credentials: Buffer.alloc(1025) }),
+      "1 LIMIT_EXCEEDED",
+    ],
+    ["with too long a name", (peer) => peer.hello(1, { clientName: "n".repeat(256) }), "1 LIMIT_EXCEEDED"],
     [
       "of another version",
       (peer) => peer.raw(0, 0, 0, 13, 0x94, 1, 0, 0xa8, ...Buffer.from("holdfast"), 2),

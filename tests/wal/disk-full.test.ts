@@ -3,12 +3,15 @@ import { diskHeadroomBytes } from "../../src/lib/limits.ts";
 import { FailingFileSystem } from "../../src/vfs/failing.ts";
 import { MemoryFileSystem } from "../../src/vfs/memory.ts";
 import { DiskFullError, type WalOptions } from "../../src/wal/write-ahead-log.ts";
+import { segmentHeaderBytes } from "../../src/wal/format.ts";
 import { filesOf } from "./disk-files.ts";
 import { logDirectory, openTestLog, put, rejectionOf, replayed } from "./log-fixture.ts";
 
 /** A full disk is foreseen: refused before anything is written, so that it costs nothing and heals by itself. */
 
 const headroom = 10_000;
+/** A start after a crash copies the segment, so as much stays free as it has: at first its header. */
+const emptySegment = segmentHeaderBytes;
 
 async function openOn(freeBytes: number, options: WalOptions = {}) {
   const disk = new MemoryFileSystem();
@@ -20,13 +23,14 @@ async function openOn(freeBytes: number, options: WalOptions = {}) {
 
 describe("while the disk has less than the headroom to spare", () => {
   test("appends are refused with the numbers that matter, and nothing is logged", async () => {
-    const { disk, log } = await openOn(headroom + 50);
+    const { disk, log } = await openOn(headroom + emptySegment + 50);
     const before = filesOf(disk);
     const error = await rejectionOf(log.append(put("k", 100)));
     expect(error).toBeInstanceOf(DiskFullError);
     expect(error).toMatchObject({ code: "DISK_FULL" });
     expect(error.message).toBe(
-      `Cannot write to ${logDirectory}: its disk has ${headroom + 50} bytes free and the write needs ${headroom + 109} ` +
+      `Cannot write to ${logDirectory}: its disk has ${headroom + emptySegment + 50} bytes free ` +
+        `and the write needs ${headroom + emptySegment + 109} ` +
         `with the headroom; free some space and try again`,
     );
     expect(await rejectionOf(log.appendBatch([put("k", 100)]))).toBeInstanceOf(DiskFullError);
@@ -36,7 +40,7 @@ describe("while the disk has less than the headroom to spare", () => {
   });
 
   test("what still fits is taken, and what waits to be written counts", async () => {
-    const { log } = await openOn(headroom + 250);
+    const { log } = await openOn(headroom + emptySegment + 250);
     const outcomes = await Promise.allSettled([1, 2, 3].map(() => log.append(put("k", 100))));
     expect(outcomes.map(({ status }) => status)).toEqual(["fulfilled", "fulfilled", "rejected"]);
     expect(await replayed(log)).toHaveLength(2);
