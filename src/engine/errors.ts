@@ -17,8 +17,8 @@ export class ConflictError extends HoldfastError {
 }
 
 /**
- * The store holds as much as it may: its log and the index over it are in memory, and must fit there. Nothing was written, and
- * nothing will be, deletes neither, until it is opened with a higher limit; reads go on.
+ * The store holds as much as it may: its log and the index over it are in memory, and must fit there. Nothing was
+ * written, and nothing will be, deletes neither, until it is opened with a higher limit; reads go on.
  */
 export class StoreFullError extends HoldfastError {
   readonly outcome: Outcome = "not-applied";

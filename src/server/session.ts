@@ -38,8 +38,8 @@ export interface SessionHost extends IntakeHost, QueueHost {
  *   any state ── the wire closed, a peer that takes nothing, too much output in total ──────────> closed
  *
  * While it is open, a session may be *stalled*: as many requests as the peer may have in flight are unanswered, as
- * many bytes as it may leave unread wait for it, the store is congested, or its turn was long. It takes no request then, what was
- * received stays in the decoder, the wire is paused; it goes on when half of that room is free again.
+ * many bytes as it may leave unread wait for it, the store is congested, or its turn was long. It takes no request
+ * then, what was received stays in the decoder, the wire is paused; it goes on when half of that room is free again.
  *
  * Invariants:
  *  1. Requests are handed to the store in the order in which they came, each exactly once, none while stalled.

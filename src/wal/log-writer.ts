@@ -1,11 +1,12 @@
 import { join } from "node:path";
 import type { Clock } from "../lib/clock.ts";
-import { HoldfastError } from "../lib/errors.ts";
+import type { HoldfastError } from "../lib/errors.ts";
 import { pendingBytesMax } from "../lib/limits.ts";
 import { randomBytes, type Random } from "../lib/random.ts";
 import type { FileSystem } from "../vfs/file-system.ts";
 import { segmentName } from "./directory.ts";
-import { DiskFullError, StorageFaultError } from "./errors.ts";
+import { DiskRoom } from "./disk-room.ts";
+import { StorageFaultError } from "./errors.ts";
 import { GroupBuilder } from "./group-builder.ts";
 import { SegmentFile } from "./segment-file.ts";
 import type { SegmentImage } from "./segment-image.ts";
@@ -34,15 +35,13 @@ export class LogWriter {
   stopped: HoldfastError | undefined;
   syncCount = 0;
   readonly #options: LogWriterOptions;
-  readonly #isInPlace: () => boolean;
+  readonly #assertInPlace: () => void;
   #segment: SegmentFile;
   /** The floor that the newest written group carries. */
   #floorWritten: number;
   readonly #barriers: Barrier[] = [];
   #groupsWritten = 0;
-  /** What the disk had left when it was last asked, and what of it may still be appended. */
-  #bytesFree = 0;
-  #bytesAdmitted = 0;
+  readonly #room: DiskRoom;
   #running: Promise<void> | undefined;
   #syncInFlight: Promise<void> | undefined;
   #wakeScheduled = false;
@@ -55,7 +54,8 @@ export class LogWriter {
 
   constructor(options: LogWriterOptions, start: LogStart) {
     this.#options = options;
-    this.#isInPlace = start.isInPlace;
+    this.#assertInPlace = start.assertInPlace;
+    this.#room = new DiskRoom(options.fileSystem, options.directory, options.diskHeadroomBytes);
     this.#segment = start.segment;
     this.#vouchedFor = start.vouchedFor;
     this.storeId = start.storeId;
@@ -98,16 +98,8 @@ export class LogWriter {
   reserve(bytes: number): void {
     if (this.stopped !== undefined) throw this.stopped;
     // Once a group, so that an idle log does not go by what it saw long ago; and before it refuses.
-    if (!this.builder.groupIsOpen || bytes > this.#bytesAdmitted) this.#measureDisk();
-    if (bytes > this.#bytesAdmitted) {
-      const { directory, diskHeadroomBytes } = this.#options;
-      throw new DiskFullError(
-        directory,
-        this.#bytesFree,
-        bytes + diskHeadroomBytes + this.#segment.writtenOffset,
-      );
-    }
-    this.#bytesAdmitted -= bytes;
+    if (!this.builder.groupIsOpen || !this.#room.fits(bytes)) this.#measureDisk();
+    this.#room.take(bytes, this.#segment.writtenOffset);
     this.builder.makeRoom(bytes);
   }
 
@@ -218,18 +210,6 @@ export class LogWriter {
     this.#scheduleSeal();
   }
 
-  /**
-   * Somebody who moves the directory, or removes the lock, may put another log in its place: files are named by
-   * their path, so going on could write into that one, and what is written here would be found by nobody.
-   */
-  #assertInPlace(): void {
-    if (this.#isInPlace()) return;
-    throw new HoldfastError(
-      "LOG_MOVED",
-      "the directory or its LOCK file was moved or removed while the log was open",
-    );
-  }
-
   /** Whoever was asked to bring nothing more hears as soon as there is room, and not only when the sync is over. */
   #written(bytes: number): void {
     const wasCongested = this.builder.pendingBytes > pendingBytesMax;
@@ -334,19 +314,14 @@ export class LogWriter {
     if (deleted > 0) await fileSystem.syncDirectory(directory);
   }
 
-  /** How much may be appended before the disk is asked again: foreseeing a full disk beats recovering from one. */
   #measureDisk(): void {
-    const { fileSystem, directory, diskHeadroomBytes } = this.#options;
     try {
-      this.#bytesFree = fileSystem.freeBytes(directory);
+      this.#room.measure(this.builder.pendingBytes, this.#segment.writtenOffset);
     } catch (error) {
       // A disk that can't even say how full it is has failed, and not the program.
       this.#fail(error);
       throw this.stopped;
     }
-    // A start after a crash copies the segment, and must find room for that on a disk that others have filled since.
-    const copyBytes = this.#segment.writtenOffset;
-    this.#bytesAdmitted = this.#bytesFree - this.builder.pendingBytes - diskHeadroomBytes - copyBytes;
   }
 
   /**
@@ -397,8 +372,8 @@ export interface LogStart {
   sealed: SegmentSpan[];
   floorSeq: number;
   vouchedFor: boolean;
-  /** Whether the directory that was opened is still the one at its path. */
-  isInPlace: () => boolean;
+  /** Throws unless the directory that was opened is still the one at its path. */
+  assertInPlace: () => void;
 }
 
 export interface SegmentSpan {

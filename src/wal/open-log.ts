@@ -30,7 +30,7 @@ export async function openLog(given: LogWriterOptions, visitor?: SurveyVisitor):
       if (survey.verdict.kind === "corrupt") throw survey.verdict.error;
       const repair = await repairLog(fileSystem, directory, survey);
       const start = repair.file === undefined ? await firstBoot(options) : goOn(survey, repair);
-      const writer = new LogWriter(options, { ...start, isInPlace: () => ownership.isInPlace() });
+      const writer = new LogWriter(options, { ...start, assertInPlace: () => ownership.assertInPlace() });
       // Set before the turn ends: the next open may take over before this one's caller hears of its log.
       ownership.onTakenOver = () => writer.stop(new WalFencedError(directory));
       return { writer, ownership, verdict: survey.verdict, tornFile: repair.tornFile };
@@ -51,7 +51,7 @@ export interface OpenedLog {
 }
 
 /** A log begins to exist with its first segment, which appears whole or not at all. */
-async function firstBoot(options: LogWriterOptions): Promise<Omit<LogStart, "isInPlace">> {
+async function firstBoot(options: LogWriterOptions): Promise<Omit<LogStart, "assertInPlace">> {
   const { fileSystem, directory, random, segmentBytesMax } = options;
   await syncAncestors(fileSystem, directory);
   const storeId = randomBytes(random, 16);
@@ -62,7 +62,7 @@ async function firstBoot(options: LogWriterOptions): Promise<Omit<LogStart, "isI
   return { storeId, segment, sealed: [], floorSeq: 0, vouchedFor: true };
 }
 
-function goOn(survey: LogSurvey, repair: Repair): Omit<LogStart, "isInPlace"> {
+function goOn(survey: LogSurvey, repair: Repair): Omit<LogStart, "assertInPlace"> {
   const last = survey.segments.at(-1)!;
   const { walk, header } = last;
   const image = new SegmentImage(last.number, header.firstSeq, last.bytes, walk.end);

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { HoldfastError } from "../lib/errors.ts";
 import type { FileSystem, Lock } from "../vfs/file-system.ts";
 import { lockName } from "./directory.ts";
 
@@ -33,9 +34,14 @@ export class Ownership {
     return owner;
   }
 
-  /** False once somebody moved or removed the lock or the directory: then this is no longer the log at its path. */
-  isInPlace(): boolean {
-    return this.#lock.isInPlace();
+  /**
+   * Somebody who moves the directory, or removes the lock, may put another log in its place: files are named by
+   * their path, so going on could write into that one, and what is written here would be found by nobody.
+   */
+  assertInPlace(): void {
+    if (this.#lock.isInPlace()) return;
+    const problem = "the directory or its LOCK file was moved or removed while the log was open";
+    throw new HoldfastError("LOG_MOVED", problem);
   }
 
   release(): void {

@@ -315,7 +315,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "nobody minds the headroom",
-    changes: [change("wal/log-writer.ts", "if (bytes > this.#bytesAdmitted) {", "if (false) {")],
+    changes: [change("wal/disk-room.ts", "if (bytes > this.#bytesAdmitted) {", "if (false) {")],
     killer: ["disk-full.test.ts", "while the disk has less than the headroom to spare appends are refused"],
   },
 ];
