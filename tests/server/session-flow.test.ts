@@ -227,3 +227,41 @@ test("output buffers go back to the pool, and a huge one is let go", () => {
   expect(peer.ids()).toHaveLength(100);
   expect(pool.spareCount).toBe(spareBefore - 1);
 });
+
+test("a peer whose requests take long lets others have their turn, and goes on behind them", () => {
+  const host = new TestServer({}, { isInstant: true });
+  const peer = host.greeted();
+  // Each request takes the store half a millisecond; a turn may take two, and the clock is read every 64 requests.
+  const { get } = host.store;
+  let gets = 0;
+  host.store.get = function (...words) {
+    gets++;
+    host.clock.nowMs += 0.5;
+    get.apply(this, words);
+  };
+  for (let id = 2; id < 402; id++) peer.get(id, "a");
+  peer.send();
+  expect(gets).toBe(64);
+  expect(peer.wire.events).toEqual(["pause"]);
+  const turns = peer.wire.events.length;
+  peer.poll();
+  expect(gets).toBe(400);
+  expect(peer.wire.events.length).toBeGreaterThan(turns);
+  expect(peer.wire.events.at(-1)).toBe("resume");
+});
+
+test("frames that are not whole have a total, past which those with the most are closed", () => {
+  const host = new TestServer({ inputBytesTotalMax: 100 * KiB });
+  const [modest, greedy, late] = [host.greeted(), host.greeted(), host.greeted()];
+  const unfinished = (bytes: number) => {
+    const frame = Buffer.alloc(bytes);
+    frame.writeUInt32BE(1024 * KiB, 0);
+    return frame;
+  };
+  modest.sendBytes(unfinished(8 * KiB));
+  greedy.sendBytes(unfinished(60 * KiB));
+  expect([modest, greedy, late].map(({ wire }) => wire.isClosed)).toEqual([false, false, false]);
+  late.sendBytes(unfinished(40 * KiB));
+  expect([modest, greedy, late].map(({ wire }) => wire.isClosed)).toEqual([false, true, false]);
+  expect(host.server.stats()).toMatchObject({ connections: 2, connectionsEvicted: 1, inputBytes: 48 * KiB });
+});
