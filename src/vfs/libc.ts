@@ -3,7 +3,7 @@ import { dlopen, read, type Pointer } from "bun:ffi";
 import { HoldfastError } from "../lib/errors.ts";
 
 /**
- * The two system calls that node:fs has no name for, and the only importer of bun:ffi. The library is loaded when
+ * The system calls that node:fs has no name for, and the only importer of bun:ffi. The library is loaded when
  * the first of them is needed: whoever takes no lock runs where there is no libc that we know.
  */
 
@@ -31,6 +31,23 @@ export function fullSync(fd: number): void {
   if (errno !== 0) throw new LibcError("FULL_SYNC_FAILED", "fcntl(F_FULLFSYNC)", errno, "use a local disk");
 }
 
+/**
+ * Lets other threads go first where they want the same processor: `nice` from 0 to 19, as of `nice -n`. Returns
+ * whether the system has done so. It only does on Linux, where each thread has a priority of its own; elsewhere the
+ * call would slow down the whole process.
+ */
+export function lowerThreadPriority(nice: number): boolean {
+  if (process.platform !== "linux") return false;
+  try {
+    libc ??= loadLibc();
+    // 0 names whoever calls: on Linux that is the thread.
+    return libc.setpriority(PRIO_PROCESS, 0, nice) === 0;
+  } catch {
+    return false;
+  }
+}
+
+const PRIO_PROCESS = 0;
 const LOCK_EX = 2;
 const LOCK_NB = 4;
 const LOCK_UN = 8;
@@ -49,7 +66,11 @@ function errnoName(errno: number): string {
 }
 
 /** The calls answer 0 or the errno. */
-type Call = (fd: number, argument: number) => number;
+interface Libc {
+  flock(fd: number, operation: number): number;
+  fcntl(fd: number, command: number): number;
+  setpriority(which: number, who: number, nice: number): number;
+}
 
 function flock(fd: number, operation: number): number {
   libc ??= loadLibc();
@@ -61,7 +82,7 @@ function fcntl(fd: number, command: number): number {
   return libc.fcntl(fd, command);
 }
 
-let libc: { flock: Call; fcntl: Call } | undefined;
+let libc: Libc | undefined;
 
 /** glibc, musl and macOS name the same library differently. */
 function libcNames(): readonly string[] {
@@ -71,7 +92,7 @@ function libcNames(): readonly string[] {
   return ["libc.so.6", musl];
 }
 
-function loadLibc(): { flock: Call; fcntl: Call } {
+function loadLibc(): Libc {
   const causes: unknown[] = [];
   for (const name of libcNames()) {
     try {
@@ -87,17 +108,19 @@ function loadLibc(): { flock: Call; fcntl: Call } {
   );
 }
 
-function bindLibc(name: string): { flock: Call; fcntl: Call } {
+function bindLibc(name: string): Libc {
   const int2 = { args: ["int", "int"], returns: "int" } as const;
   // errno lives at an address of its own in each thread, which never changes; the platforms name its getter
   // differently.
   const getter = { args: [], returns: "ptr" } as const;
   const errnoGetter = process.platform === "darwin" ? "__error" : "__errno_location";
   const errno = dlopen(name, { [errnoGetter]: getter }).symbols[errnoGetter]!() as Pointer;
-  const { symbols } = dlopen(name, { flock: int2, fcntl: int2 });
+  const int3 = { args: ["int", "int", "int"], returns: "int" } as const;
+  const { symbols } = dlopen(name, { flock: int2, fcntl: int2, setpriority: int3 });
   const answer = (result: number) => (result === -1 ? read.i32(errno, 0) : 0);
   return {
     flock: (fd, operation) => answer(symbols.flock(fd, operation)),
     fcntl: (fd, command) => answer(symbols.fcntl(fd, command)),
+    setpriority: (which, who, nice) => answer(symbols.setpriority(which, who, nice)),
   };
 }
