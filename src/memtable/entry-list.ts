@@ -20,24 +20,35 @@ const keyLengthMask = 0xffff;
 const tombstoneFlag = 1 << 16;
 const hashShift = 17;
 
+/** Versions that were overwritten have ids from here on: an id alone says of which kind it is. */
+const olderIdMin = entriesMax + 1;
+const olderWords = entryWords + 1;
+const olderWord = entryWords;
+
 /**
  * The entries in the order in which their keys first came: entry ids are 0, 1, 2, … and never change.
  *
- * They lie in chunks, so that growing neither copies nor keeps a half-empty array. What older versions of an
- * entry will need, a link to the one before, belongs into chunks of its own, made where a snapshot asks for
- * them: most memtables never see one.
+ * They lie in chunks, so that growing neither copies nor keeps a half-empty array. What older versions need, and the
+ * links to them, lies in chunks of its own, made where a snapshot asks for them: most memtables never see one.
  */
 export class EntryList {
   // Invariant: entries below `count` are written, and count <= chunks.length * chunkEntries.
   readonly #chunks: Int32Array[] = [];
   #count = 0;
+  // Of an entry in chunk c, at the same place of #links[c]: the id of its version before, or 0. Of an older version the
+  // link is its last word.
+  readonly #links: (Int32Array | undefined)[] = [];
+  readonly #older: Int32Array[] = [];
+  #olderCount = 0;
 
   get count(): number {
     return this.#count;
   }
 
   get memoryBytes(): number {
-    return this.#chunks.length * chunkEntries * entryWords * Int32Array.BYTES_PER_ELEMENT;
+    const links = this.#links.reduce((count, chunk) => count + (chunk === undefined ? 0 : 1), 0);
+    const words = this.#chunks.length * entryWords + links + this.#older.length * olderWords;
+    return words * chunkEntries * Int32Array.BYTES_PER_ELEMENT;
   }
 
   /**
@@ -76,6 +87,28 @@ export class EntryList {
     chunk[at + ageWord] = age;
   }
 
+  /** Keeps what the entry says now as an older version of it, before it is written anew. */
+  keep(entry: number): void {
+    const index = entry >>> chunkEntriesLog2;
+    const links = (this.#links[index] ??= new Int32Array(chunkEntries));
+    const place = entry & (chunkEntries - 1);
+    const older = this.#olderCount++;
+    if (older === this.#older.length << chunkEntriesLog2) {
+      this.#older.push(new Int32Array(chunkEntries * olderWords));
+    }
+    const chunk = this.#older[older >>> chunkEntriesLog2]!;
+    const at = (older & (chunkEntries - 1)) * olderWords;
+    for (let word = 0; word < entryWords; word++) chunk[at + word] = this.#word(entry, word);
+    chunk[at + olderWord] = links[place]!;
+    links[place] = olderIdMin + older;
+  }
+
+  /** The version before this one, of an entry or of an older version; -1 if none was kept. */
+  older(id: number): number {
+    const link = id < olderIdMin ? this.#linkOf(id) : this.#olderWord(id, olderWord);
+    return link === 0 ? -1 : link;
+  }
+
   /** The lowest entryHashBits of the hash; the other bits are 0. */
   hashLow(entry: number): number {
     return this.#word(entry, keyWord) >>> hashShift;
@@ -101,7 +134,17 @@ export class EntryList {
     return (this.#word(entry, keyWord) & tombstoneFlag) !== 0;
   }
 
+  #linkOf(entry: number): number {
+    return this.#links[entry >>> chunkEntriesLog2]?.[entry & (chunkEntries - 1)] ?? 0;
+  }
+
+  #olderWord(id: number, word: number): number {
+    const older = id - olderIdMin;
+    return this.#older[older >>> chunkEntriesLog2]![(older & (chunkEntries - 1)) * olderWords + word]!;
+  }
+
   #word(entry: number, word: number): number {
+    if (entry >= olderIdMin) return this.#olderWord(entry, word);
     return this.#chunks[entry >>> chunkEntriesLog2]![(entry & (chunkEntries - 1)) * entryWords + word]!;
   }
 }

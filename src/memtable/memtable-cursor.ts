@@ -11,27 +11,36 @@ import type { OrderedView } from "./ordered-view.ts";
  * the seek may come or not.
  */
 export class MemtableCursor {
-  // Invariant: `entry` is -1, or the entry at `position` as long as the view has changed `changesSeen` times.
-  /** The entry at the cursor, tombstones too; -1 beyond the last. */
+  // Invariant: `newest` is -1, or the entry at `position` as long as the view has changed `changesSeen` times; and
+  // `entry` is -1 together with it, or the newest version of it that is not younger than ageMax.
+  /** What the reader sees at the cursor, tombstones too: an entry, or an older version of one; -1 beyond the last. */
   entry = -1;
   readonly #entries: EntryList;
   readonly #bytes: Buffer;
   readonly #view: OrderedView;
+  readonly #seqBefore: number;
+  #newest = -1;
+  #ageMax = 0;
   #position = 0;
   #changesSeen = 0;
   #reverse = false;
 
-  constructor(entries: EntryList, bytes: Buffer, view: OrderedView) {
+  constructor(entries: EntryList, bytes: Buffer, view: OrderedView, seqBefore: number) {
     this.#entries = entries;
     this.#bytes = bytes;
     this.#view = view;
+    this.#seqBefore = seqBefore;
   }
 
-  /** Goes to the first entry, or to the last to walk towards the first. Returns whether there is one. */
-  seekStart(reverse: boolean): boolean {
+  /**
+   * Goes to the first entry, or to the last to walk towards the first. Returns whether there is one. Keys that had no
+   * version up to `versionMax` are passed over.
+   */
+  seekStart(reverse: boolean, versionMax = Number.MAX_SAFE_INTEGER): boolean {
     const view = this.#view;
     view.refresh();
     this.#reverse = reverse;
+    this.#ageMax = versionMax - this.#seqBefore;
     return this.#stand(reverse ? view.before(view.end) : 0);
   }
 
@@ -40,10 +49,18 @@ export class MemtableCursor {
    * inclusive: never to the key itself. Returns whether there is one. The key need not be there, and its buffer is
    * not used after the call.
    */
-  seek(key: Buffer, keyStart: number, keyEnd: number, reverse: boolean, inclusive: boolean): boolean {
+  seek(
+    key: Buffer,
+    keyStart: number,
+    keyEnd: number,
+    reverse: boolean,
+    inclusive: boolean,
+    versionMax = Number.MAX_SAFE_INTEGER,
+  ): boolean {
     const view = this.#view;
     view.refresh();
     this.#reverse = reverse;
+    this.#ageMax = versionMax - this.#seqBefore;
     const bound = view.lowerBound(key, keyStart, keyEnd);
     const found = bound < view.end && this.#isKeyOf(view.entryAt(bound), key, keyStart, keyEnd);
     if (found && inclusive) return this.#stand(bound);
@@ -53,22 +70,38 @@ export class MemtableCursor {
 
   /** Goes to the next entry in the direction of the seek. Returns whether there is one. */
   next(): boolean {
-    if (this.entry === -1) return false;
+    if (this.#newest === -1) return false;
     const view = this.#view;
     if (this.#changesSeen !== view.changes) {
-      const keyStart = this.#entries.keyStart(this.entry);
-      this.#position = view.lowerBound(this.#bytes, keyStart, keyStart + this.#entries.keyLength(this.entry));
+      const keyStart = this.#entries.keyStart(this.#newest);
+      const keyEnd = keyStart + this.#entries.keyLength(this.#newest);
+      this.#position = view.lowerBound(this.#bytes, keyStart, keyEnd);
     }
-    return this.#stand(this.#reverse ? view.before(this.#position) : view.after(this.#position));
+    return this.#stand(this.#following(this.#position));
   }
 
-  #stand(position: number): boolean {
+  #following(position: number): number {
+    return this.#reverse ? this.#view.before(position) : this.#view.after(position);
+  }
+
+  #stand(from: number): boolean {
     const view = this.#view;
-    const inside = position >= 0 && position < view.end;
-    this.entry = inside ? view.entryAt(position) : -1;
-    this.#position = position;
     this.#changesSeen = view.changes;
-    return inside;
+    for (let position = from; position >= 0 && position < view.end; position = this.#following(position)) {
+      this.#newest = view.entryAt(position);
+      this.entry = this.#visible(this.#newest);
+      if (this.entry === -1) continue;
+      this.#position = position;
+      return true;
+    }
+    this.#newest = this.entry = -1;
+    return false;
+  }
+
+  #visible(entry: number): number {
+    let id = entry;
+    while (id !== -1 && this.#entries.age(id) > this.#ageMax) id = this.#entries.older(id);
+    return id;
   }
 
   #isKeyOf(entry: number, key: Buffer, keyStart: number, keyEnd: number): boolean {

@@ -31,6 +31,11 @@ export class Memtable {
   readonly bytes: Buffer;
   readonly seqBefore: number;
   readonly hashSeed: number;
+  /**
+   * The seq of the newest snapshot that somebody holds; 0: nobody does. A version up to it is kept when its key is
+   * written again: of all versions that the snapshot may see it was the newest.
+   */
+  keepVersionsThrough = 0;
   readonly #entries = new EntryList();
   readonly #index: HashIndex;
   readonly #view: OrderedView;
@@ -77,7 +82,22 @@ export class Memtable {
 
   /** A cursor over the entries in the order of their keys. Make one and keep it: it may seek any number of times. */
   cursor(): MemtableCursor {
-    return new MemtableCursor(this.#entries, this.bytes, this.#view);
+    return new MemtableCursor(this.#entries, this.bytes, this.#view, this.seqBefore);
+  }
+
+  /**
+   * What a reader at `versionMax` sees of an entry's key: its newest version up to that, or -1. The answer is an entry
+   * of its own to everything that takes one.
+   */
+  visible(entry: number, versionMax: number): number {
+    let id = entry;
+    while (id !== -1 && this.version(id) > versionMax) id = this.#entries.older(id);
+    return id;
+  }
+
+  /** The version that was kept before this one, or -1. */
+  older(entry: number): number {
+    return this.#entries.older(entry);
   }
 
   keyStart(entry: number): number {
@@ -129,6 +149,7 @@ export class Memtable {
     }
     assert(age >= entries.age(entry), "an entry's version never goes back");
     if (entries.isTombstone(entry) !== tombstone) this.#tombstoneCount += tombstone ? 1 : -1;
+    if (this.seqBefore + entries.age(entry) <= this.keepVersionsThrough) entries.keep(entry);
     entries.write(entry, keyStart, valueLength, age, tombstone);
     this.#index.move(hash, entry);
     return entry;
