@@ -25,17 +25,14 @@ export const seqMax = Number.MAX_SAFE_INTEGER;
 
 // --- Log -------------------------------------------------------------------------------------------------
 
-/** Restart rereads at most the last segments, and a memtable indexes one segment: 64 MiB keeps both quick. */
-export const segmentBytesMaxDefault = 64 * MiB;
+/** Restart rereads at most the last segments, and a memtable indexes one segment: 32 MiB keeps both quick. */
+export const segmentBytesMaxDefault = 32 * MiB;
 
 /** Positions inside a segment are 31-bit numbers in the memtable's Int32Arrays. */
 export const segmentBytesLimit = 1024 * MiB;
 
 /** An idle log vouches for its last group after this, well within the published 50 ms (src/wal/README.md). */
 export const sealDelayMs = 20;
-
-/** All of the log is kept in memory, so it must fit there with its index, which adds a third. */
-export const memoryBytesMaxDefault = 8 * 1024 * MiB;
 
 /**
  * Writes are refused, and the log stays unhurt, while the disk has less free space than this beyond what they
@@ -51,6 +48,67 @@ export const batchDelayMsMax = 60_000;
 
 /** Cut tails are evidence, kept for a person to look at; sixteen of them tell the story of a machine that crashes. */
 export const tornFilesKept = 16;
+
+// --- Tables ----------------------------------------------------------------------------------------------
+
+/** Blocks of tables are kept for the next read: one in 30 of a store of 2 GiB, and all of a small one. */
+export const cacheBytesMaxDefault = 64 * MiB;
+
+/** A place in the cache is a 31-bit number. Who has more memory than that has it as the system's page cache. */
+export const cacheBytesLimit = 2048 * MiB;
+
+/**
+ * A manifest that would grow past this, and past twice its state, is written anew: a start reads it whole, and the four
+ * thousand edits that fit take it 30 ms.
+ */
+export const manifestBytesMax = 1 * MiB;
+
+/** Level 0 and six below it: with ten times as much a level, the last one holds as much as any disk. */
+export const tableLevelMax = 6;
+
+/** With so many tables of level 0 they are merged down: a read may have to look into each of them. */
+export const levelZeroTablesMax = 8;
+
+/** A level holds ten times what the one above it does. */
+export const levelRatio = 10;
+
+/** A level above the deepest is worth having once it may hold so much; before, level 0 goes straight to the deepest. */
+export const levelBytesBase = 64 * MiB;
+
+/** A thread that writes tables has this long to end its jobs, and once more to end itself; then nobody waits for it. */
+export const jobRunnerCloseMsMax = 2_000;
+
+/** Sealed memtables that wait to become tables: writers slow down from the second on, and stop at the last. */
+export const memtablesWaitingMax = 5;
+
+/**
+ * From so many tables of level 0 on writers slow down, and at so many they stop: a look-up asks the filter of each, at
+ * 10 ns. While a merge of 2 GiB runs, 25 tables come.
+ */
+export const levelZeroTablesSlow = 40;
+export const levelZeroTablesStop = 100;
+
+/** Bytes a second that a log may take that was slowed down only just; less, the more there is to catch up. */
+export const slowedBytesPerSecondMax = 64 * MiB;
+
+/** Output of a background job: half of what makes the log's own syncs wait for it on a slow cloud disk. */
+export const jobBytesPerSecondMax = 192 * MiB;
+
+/** Memory goes into tables after this at the latest: what a restart has to replay was written since. */
+export const checkpointIntervalMs = 300_000;
+
+/** A backup begins anew when the store has moved on under it: under the heaviest load one in three attempts does. */
+export const copyAttemptsMax = 20;
+
+/** A full disk is asked this often whether there is room again. */
+export const roomRetryMs = 1_000;
+
+/** A snapshot is held for so long without being used, unless its holder asks for another time, at most this. */
+export const snapshotLeaseMsDefault = 30_000;
+export const snapshotLeaseMsMax = 600_000;
+
+/** Every snapshot may keep a version of every key: more are refused. */
+export const snapshotsMax = 1_024;
 
 // --- Wire ------------------------------------------------------------------------------------------------
 
@@ -169,6 +227,15 @@ export const connectTimeoutMsDefault = 5_000;
 /** One attempt to connect, hello included, takes no longer: what hangs is given up and begun again. */
 export const connectAttemptMsMax = 5_000;
 
+/** A client that said goodbye waits this long for the server to close its side, and then drops the socket. */
+export const clientLingerMsMax = 2_000;
+
+/**
+ * A checkpoint writes out all that is in memory, and a compaction rewrites the whole store: at 100 MB/s the first takes
+ * seconds and 50 GB take nine minutes. Whoever asked for it wants it done, so only a server that hangs is given up.
+ */
+export const administrativeTimeoutMsDefault = 15 * 60_000;
+
 /** `close` waits this long for the answers that are still to come. */
 export const closeTimeoutMsDefault = 5_000;
 
@@ -195,6 +262,9 @@ export const reconnectDelayMsFirst = 50;
 
 /** Attempts to reconnect are at most this far apart: a server that comes back is found within it. */
 export const reconnectDelayMsMaxDefault = 2_000;
+
+/** Keys of one request of a client's getMany: far below any frame, and enough to fill many pages of answers. */
+export const getManyRequestKeyBytesMax = 1 * MiB;
 
 /** Arrays and objects within a msgpack value nest no deeper: their reader calls itself. */
 export const valueDepthMax = 128;

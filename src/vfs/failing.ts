@@ -70,8 +70,16 @@ export class FailingFileSystem implements FileSystem {
     this.pass({ kind: "rename", path: from, to }, () => this.#inner.rename(from, to));
   }
 
+  link(existing: string, name: string): void {
+    this.pass({ kind: "link", path: existing, to: name }, () => this.#inner.link(existing, name));
+  }
+
   unlink(path: string): void {
     this.pass({ kind: "unlink", path }, () => this.#inner.unlink(path));
+  }
+
+  removeDirectory(path: string): void {
+    this.pass({ kind: "removeDirectory", path }, () => this.#inner.removeDirectory(path));
   }
 
   syncDirectory(path: string): Promise<void> {
@@ -97,15 +105,11 @@ export class FailingFileSystem implements FileSystem {
   }
 
   lock(path: string): Lock {
-    const lock = this.pass(
-      { kind: "lock", path },
-      () => this.#inner.lock(path),
-      (taken) => taken.release(),
-    );
-    return {
-      isInPlace: () => lock.isInPlace(),
-      release: () => this.passEnd({ kind: "unlock", path }, () => lock.release()),
-    };
+    return this.#lock({ kind: "lock", path }, () => this.#inner.lock(path));
+  }
+
+  lockToRead(path: string): Lock {
+    return this.#lock({ kind: "lockToRead", path }, () => this.#inner.lockToRead(path));
   }
 
   /**
@@ -144,6 +148,15 @@ export class FailingFileSystem implements FileSystem {
     if (fault.lost !== undefined) lose(fault.lost);
     await new Promise((resolve) => setImmediate(resolve));
     throw faultError(fault.error, call);
+  }
+
+  #lock(call: Call, take: () => Lock): Lock {
+    const { path } = call;
+    const lock = this.pass(call, take, (taken) => taken.release());
+    return {
+      isInPlace: () => lock.isInPlace(),
+      release: () => this.passEnd({ kind: "unlock", path }, () => lock.release()),
+    };
   }
 
   #openFile(call: Call, open: () => File): File {

@@ -8,7 +8,7 @@ export type CallKind = Exclude<keyof FileSystem | keyof File, "path"> | "unlock"
 export interface Call {
   readonly kind: CallKind;
   readonly path: string;
-  /** Of a rename. */
+  /** Of a rename, and of a link. */
   readonly to?: string;
   /** Of a read or write. */
   readonly position?: number;
@@ -56,6 +56,7 @@ export function faultError(code: ErrorCode, { kind, path, to }: Call): Error {
     case "open":
     case "openRead":
     case "lock":
+    case "lockToRead":
       return systemError(code, "open", path);
     case "list":
       return systemError(code, "scandir", path);
@@ -63,8 +64,12 @@ export function faultError(code: ErrorCode, { kind, path, to }: Call): Error {
       return systemError(code, "stat", path);
     case "makeDirectory":
       return systemError(code, "mkdir", path);
+    case "removeDirectory":
+      return systemError(code, "rmdir", path);
     case "rename":
       return systemError(code, "rename", path, to);
+    case "link":
+      return systemError(code, "link", path, to);
     case "unlink":
       return systemError(code, "unlink", path);
     case "freeBytes":

@@ -21,8 +21,15 @@ export interface FileSystem {
   exists(path: string): boolean;
   /** Creates one directory (0700) in an existing one; an existing directory is left alone. */
   makeDirectory(path: string): void;
+  /** Removes an empty directory. */
+  removeDirectory(path: string): void;
   /** Replaces `to` if it exists, atomically. Durable only after syncDirectory of the directories. */
   rename(from: string, to: string): void;
+  /**
+   * Gives a file a second name, which must not exist yet: both lead to the same bytes until one is unlinked. Not every
+   * file system can, and none across two of them (EXDEV, EPERM, ENOTSUP). Durable after syncDirectory, as a creation.
+   */
+  link(existing: string, name: string): void;
   unlink(path: string): void;
   /** Resolves when creations, renames and unlinks in this directory that came before the call are durable. */
   syncDirectory(path: string): Promise<void>;
@@ -36,6 +43,11 @@ export interface FileSystem {
    * ends.
    */
   lock(path: string): Lock;
+  /**
+   * The same of an existing file, which stays as it is, byte for byte: for who only wants nobody else to write
+   * meanwhile. Works where nothing may be written.
+   */
+  lockToRead(path: string): Lock;
 }
 
 export interface File {

@@ -161,9 +161,22 @@ export class MemoryFileSystem implements FileSystem {
     ]);
   }
 
+  link(existing: string, name: string): void {
+    const node = this.#content(existing, "link");
+    const [directory, entry] = findEntry(this.#tree.root, name, "link");
+    if (directory.cache.has(entry)) throw systemError("EEXIST", "link", existing, name);
+    this.#tree.apply([{ directory, name: entry, node }]);
+  }
+
   unlink(path: string): void {
     this.#content(path, "unlink");
     const [directory, name] = findEntry(this.#tree.root, path, "unlink");
+    this.#tree.apply([{ directory, name, node: undefined }]);
+  }
+
+  removeDirectory(path: string): void {
+    if (this.#directory(path, "rmdir").cache.size > 0) throw systemError("ENOTEMPTY", "rmdir", path);
+    const [directory, name] = findEntry(this.#tree.root, path, "rmdir");
     this.#tree.apply([{ directory, name, node: undefined }]);
   }
 
@@ -187,8 +200,12 @@ export class MemoryFileSystem implements FileSystem {
 
   lock(path: string): Lock {
     const [directory, name] = findEntry(this.#tree.root, path, "open");
-    const isThere = directory.cache.has(name);
-    const content = isThere ? this.#content(path, "open") : this.#createContent(directory, name);
+    if (!directory.cache.has(name)) this.#createContent(directory, name);
+    return this.lockToRead(path);
+  }
+
+  lockToRead(path: string): Lock {
+    const content = this.#content(path, "open");
     if (this.#locked.has(content)) throw new LockHeldError(path, process.pid);
     this.#locked.add(content);
     let released = false;

@@ -2,6 +2,7 @@ import * as fs from "node:fs";
 import { assert } from "../lib/assert.ts";
 import { type File, type FileSystem, type Lock, LockHeldError } from "./file-system.ts";
 import { fullSync, releaseFlock, tryFlock } from "./libc.ts";
+import { decodeHolder, encodeHolder, holderBytes } from "./lock-holder.ts";
 
 /**
  * The disk. The only importer of node:fs.
@@ -48,8 +49,16 @@ export const realFileSystem: FileSystem = {
     fs.renameSync(from, to);
   },
 
+  link(existing, name) {
+    fs.linkSync(existing, name);
+  },
+
   unlink(path) {
     fs.unlinkSync(path);
+  },
+
+  removeDirectory(path) {
+    fs.rmdirSync(path);
   },
 
   async syncDirectory(path) {
@@ -72,15 +81,13 @@ export const realFileSystem: FileSystem = {
   },
 
   lock(path) {
-    const fd = fs.openSync(path, fs.constants.O_CREAT | fs.constants.O_RDWR, 0o600);
-    try {
-      if (!tryFlock(fd)) throw new LockHeldError(path, readHolder(fd));
-    } catch (error) {
-      fs.closeSync(fd);
-      throw error;
-    }
-    writeHolder(fd);
-    return new RealLock(fd, fs.realpathSync(path));
+    const lock = takeLock(path, fs.openSync(path, fs.constants.O_CREAT | fs.constants.O_RDWR, 0o600));
+    lock.writeHolder();
+    return lock;
+  },
+
+  lockToRead(path) {
+    return takeLock(path, openForLock(path));
   },
 };
 
@@ -160,6 +167,27 @@ function sync(fd: number, call: SyncCall): Promise<void> {
   });
 }
 
+/** Takes the lock of an open file, which is closed if it can't be had. */
+function takeLock(path: string, fd: number): RealLock {
+  try {
+    if (!tryFlock(fd)) throw new LockHeldError(path, readHolder(fd));
+    return new RealLock(fd, fs.realpathSync(path));
+  } catch (error) {
+    fs.closeSync(fd);
+    throw error;
+  }
+}
+
+/** Some network file systems lock only what is open for writing; what is mounted for reading opens for that alone. */
+function openForLock(path: string): number {
+  try {
+    return fs.openSync(path, fs.constants.O_RDWR);
+  } catch (error) {
+    if (!["EACCES", "EPERM", "EROFS"].includes(codeOf(error) ?? "")) throw error;
+    return fs.openSync(path, fs.constants.O_RDONLY);
+  }
+}
+
 class RealLock implements Lock {
   #fd: number | undefined;
   readonly #path: string;
@@ -176,6 +204,17 @@ class RealLock implements Lock {
     return found !== undefined && found.ino === held.ino && found.dev === held.dev;
   }
 
+  /** Says in the file who holds it. */
+  writeHolder(): void {
+    const holder = encodeHolder(process.pid);
+    try {
+      fs.writeSync(this.#fd!, holder, 0, holder.length, 0);
+      if (fs.fstatSync(this.#fd!).size > holder.length) fs.ftruncateSync(this.#fd!, holder.length);
+    } catch {
+      // The pid is only there to be read by people; the lock itself holds without it.
+    }
+  }
+
   release(): void {
     if (this.#fd === undefined) return;
     const fd = this.#fd;
@@ -186,25 +225,11 @@ class RealLock implements Lock {
   }
 }
 
-/** Always as many bytes, so that a pid takes the place of the last one at once, and also on a full disk. */
-const holderBytes = 11;
-const pidMax = 2 ** 31 - 1;
-
-function writeHolder(fd: number): void {
-  const holder = Buffer.from(`${process.pid}`.padStart(holderBytes - 1) + "\n", "latin1");
-  try {
-    fs.writeSync(fd, holder, 0, holder.length, 0);
-  } catch {
-    // The pid is only there to be read by people; the lock itself holds without it.
-  }
-}
-
 /** The pid of the process that holds the lock, unless the file still names an earlier one that is gone. */
 function readHolder(fd: number): number | undefined {
   const bytes = Buffer.alloc(holderBytes);
-  const count = fs.readSync(fd, bytes, 0, holderBytes, 0);
-  const pid = Number(bytes.toString("latin1", 0, count));
-  if (!Number.isInteger(pid) || pid <= 0 || pid > pidMax) return undefined;
+  const pid = decodeHolder(bytes.subarray(0, fs.readSync(fd, bytes, 0, holderBytes, 0)));
+  if (pid === undefined) return undefined;
   try {
     process.kill(pid, 0);
   } catch (error) {

@@ -4,12 +4,13 @@ import {
   commitValueBytes,
   groupHeaderBytes,
   recordFlag,
+  recordHeaderBytes,
   recordType,
   segmentHeaderBytes,
   type RecordType,
 } from "./format.ts";
 import { encodeRecordHeader, recordBytes } from "./record.ts";
-import { reserveImage, type SegmentImage } from "./segment-image.ts";
+import type { ImagePool, SegmentImage } from "./segment-image.ts";
 
 /**
  * The memory side of the log: gives records their seqs and copies them, once, into the open group of the newest
@@ -33,6 +34,7 @@ export class GroupBuilder {
   /** Records up to this seq are truncated; every group that is closed from now on says so. */
   floorSeq: number;
   readonly #segmentBytesMax: number;
+  readonly #images: ImagePool;
   readonly #onSegment: (image: SegmentImage) => void;
   readonly #closed: Group[] = [];
   // The open group: it exists if and only if openCount > 0, begins at openStart and ends at image.used.
@@ -44,6 +46,7 @@ export class GroupBuilder {
     appendedSeq: number;
     floorSeq: number;
     segmentBytesMax: number;
+    images: ImagePool;
     /** Hears of each further segment before the first record lies in it. */
     onSegment: (image: SegmentImage) => void;
   }) {
@@ -51,6 +54,7 @@ export class GroupBuilder {
     this.appendedSeq = options.appendedSeq;
     this.floorSeq = options.floorSeq;
     this.#segmentBytesMax = options.segmentBytesMax;
+    this.#images = options.images;
     this.#onSegment = options.onSegment;
   }
 
@@ -117,6 +121,8 @@ export class GroupBuilder {
   seal(): void {
     this.closeGroup();
     if (!this.image.hasRoom(groupHeaderBytes)) this.beginSegment(0);
+    // Whoever heard of the segment may have begun it with a CHECKPOINT.
+    this.closeGroup();
     this.#openStart = this.#claimGroup();
     this.#close();
   }
@@ -124,8 +130,10 @@ export class GroupBuilder {
   /** Ends the segment: what is appended from here on lies in the next one, which has room for `bytes`. */
   beginSegment(bytes: number): void {
     this.closeGroup();
-    const capacity = Math.max(this.#segmentBytesMax, segmentHeaderBytes + 2 * groupHeaderBytes + bytes);
-    this.image = reserveImage(this.image.number + 1, this.appendedSeq + 1, capacity);
+    // Whoever hears of it may begin it with a CHECKPOINT.
+    const bytesNeeded = segmentHeaderBytes + 2 * groupHeaderBytes + recordHeaderBytes + bytes;
+    const capacity = Math.max(this.#segmentBytesMax, bytesNeeded);
+    this.image = this.#images.reserve(this.image.number + 1, this.appendedSeq + 1, capacity);
     this.#onSegment(this.image);
   }
 

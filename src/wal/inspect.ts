@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { HoldfastError } from "../lib/errors.ts";
 import { readFile, type FileSystem } from "../vfs/file-system.ts";
+import { decodeHolder } from "../vfs/lock-holder.ts";
 import { listDirectory, lockName, segmentName } from "./directory.ts";
 import { groupHeaderBytes, groupMagicBytes, recordFlag, recordType } from "./format.ts";
 import { decodeGroupHeader, groupChecksum, saltSeed, type GroupHeader } from "./group-header.ts";
@@ -156,8 +157,8 @@ function toReport(fileSystem: FileSystem, directory: string, survey: LogSurvey):
 function ownerOf(fileSystem: FileSystem, directory: string): number | undefined {
   const path = join(directory, lockName);
   if (!fileSystem.exists(path)) return undefined;
-  const pid = Number(readFile(fileSystem, path).toString("latin1"));
-  if (!Number.isSafeInteger(pid) || pid <= 0 || pid === process.pid) return undefined;
+  const pid = decodeHolder(readFile(fileSystem, path));
+  if (pid === undefined || pid === process.pid) return undefined;
   try {
     process.kill(pid, 0);
   } catch (error) {

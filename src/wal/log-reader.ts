@@ -3,7 +3,7 @@ import { readFully, type FileSystem } from "../vfs/file-system.ts";
 import { segmentName } from "./directory.ts";
 import { WalCorruptionError } from "./errors.ts";
 import { recordType } from "./format.ts";
-import type { SegmentSpan } from "./log-writer.ts";
+import type { SegmentSpan } from "./segment-span.ts";
 import { RecordCursor, type RecordSession } from "./record.ts";
 import { decodeSegmentHeader } from "./segment-header.ts";
 import { walkSegment } from "./segment-walk.ts";

@@ -1,15 +1,15 @@
 import { join } from "node:path";
-import type { Clock } from "../lib/clock.ts";
 import type { HoldfastError } from "../lib/errors.ts";
 import { pendingBytesMax } from "../lib/limits.ts";
-import { randomBytes, type Random } from "../lib/random.ts";
-import type { FileSystem } from "../vfs/file-system.ts";
+import { randomBytes } from "../lib/random.ts";
 import { segmentName } from "./directory.ts";
 import { DiskRoom } from "./disk-room.ts";
 import { StorageFaultError } from "./errors.ts";
 import { GroupBuilder } from "./group-builder.ts";
+import type { LogWriterOptions } from "./options.ts";
 import { SegmentFile } from "./segment-file.ts";
 import type { SegmentImage } from "./segment-image.ts";
+import type { SegmentSpan } from "./segment-span.ts";
 
 /**
  * The disk side of the log: takes groups from the builder, one at a time and in order, and makes them durable.
@@ -34,6 +34,8 @@ export class LogWriter {
   /** What stopped the writer, if something did. */
   stopped: HoldfastError | undefined;
   syncCount = 0;
+  /** To segments, by this process. */
+  bytesWritten = 0;
   readonly #options: LogWriterOptions;
   readonly #assertInPlace: () => void;
   #segment: SegmentFile;
@@ -66,9 +68,14 @@ export class LogWriter {
       appendedSeq: start.segment.writtenSeq,
       floorSeq: start.floorSeq,
       segmentBytesMax: options.segmentBytesMax,
+      images: options.images,
       onSegment: (image) => options.listener.segmentBegun(image),
     });
     this.#scheduleSeal();
+  }
+
+  get directory(): string {
+    return this.#options.directory;
   }
 
   get writtenSeq(): number {
@@ -88,7 +95,7 @@ export class LogWriter {
   get active(): SegmentSpan {
     const { image, durableOffset, writtenOffset } = this.#segment;
     const bytes = this.#options.syncMode === "always" ? durableOffset : writtenOffset;
-    return { number: image.number, lastSeq: this.ackableSeq, bytes };
+    return { number: image.number, firstSeq: image.firstSeq, lastSeq: this.ackableSeq, bytes };
   }
 
   /**
@@ -188,6 +195,7 @@ export class LogWriter {
         barrier.resolve();
         continue;
       }
+      if (await this.#hasWaited()) continue;
       const group = this.stopped === undefined ? this.builder.take() : undefined;
       if (group === undefined) break;
       this.#assertInPlace();
@@ -210,8 +218,22 @@ export class LogWriter {
     this.#scheduleSeal();
   }
 
+  /**
+   * Whether the next group had to wait for those who take the log over; it grows meanwhile, so nothing is wasted. But
+   * nobody waits before a barrier: it may be theirs, and then they would wait for each other.
+   */
+  async #hasWaited(): Promise<boolean> {
+    if (this.stopped !== undefined || this.#barriers.length > 0 || !this.builder.hasWork) return false;
+    const waitMs = this.#options.pace.waitMs();
+    if (waitMs <= 0) return false;
+    await new Promise<void>((resolve) => void this.#options.clock.schedule(waitMs, resolve, true));
+    return true;
+  }
+
   /** Whoever was asked to bring nothing more hears as soon as there is room, and not only when the sync is over. */
   #written(bytes: number): void {
+    this.bytesWritten += bytes;
+    this.#options.pace.wrote(bytes);
     const wasCongested = this.builder.pendingBytes > pendingBytesMax;
     this.builder.pendingBytes -= bytes;
     if (wasCongested && this.builder.pendingBytes <= pendingBytesMax) this.#options.listener.advanced();
@@ -287,6 +309,7 @@ export class LogWriter {
     const { fileSystem, directory, random } = this.#options;
     await this.#makeDurable();
     const predecessor = this.#segment.end;
+    const { firstSeq } = this.#segment.image;
     const next = await SegmentFile.begin(fileSystem, directory, image, {
       storeId: this.storeId,
       number: image.number,
@@ -299,7 +322,10 @@ export class LogWriter {
     this.#segment = next;
     this.#vouchedFor = true;
     this.#recordsEnd = 0;
-    this.sealed.push({ number: predecessor.number, lastSeq: predecessor.lastSeq, bytes: predecessor.bytes });
+    const { number, lastSeq, bytes } = predecessor;
+    const span = { number, firstSeq, lastSeq, bytes };
+    this.sealed.push(span);
+    this.#options.listener.segmentSealed(span);
   }
 
   /** Oldest first, so that what a crash leaves is a run without gaps; and only below a floor that is durable. */
@@ -316,7 +342,8 @@ export class LogWriter {
 
   #measureDisk(): void {
     try {
-      this.#room.measure(this.builder.pendingBytes, this.#segment.writtenOffset);
+      const { pendingBytes } = this.builder;
+      this.#room.measure(pendingBytes + this.#options.pace.reservedBytes, this.#segment.writtenOffset);
     } catch (error) {
       // A disk that can't even say how full it is has failed, and not the program.
       this.#fail(error);
@@ -341,30 +368,6 @@ export class LogWriter {
   }
 }
 
-export interface LogWriterOptions {
-  fileSystem: FileSystem;
-  directory: string;
-  clock: Clock;
-  random: Random;
-  /** "always": acknowledged means synced. "batch": a sync follows soon. "none": the system decides when. */
-  syncMode: "always" | "batch" | "none";
-  segmentBytesMax: number;
-  batchRecordsMax: number;
-  batchDelayMs: number;
-  sealDelayMs: number;
-  diskHeadroomBytes: number;
-  listener: LogListener;
-}
-
-export interface LogListener {
-  /** writtenSeq or durableSeq went up. */
-  advanced(): void;
-  /** What is appended next lies in this image, a new segment's. */
-  segmentBegun(image: SegmentImage): void;
-  /** The log has failed for good. What was not acknowledged has an unknown outcome. */
-  faulted(fault: StorageFaultError): void;
-}
-
 /** What recovery hands over. */
 export interface LogStart {
   storeId: Uint8Array;
@@ -374,12 +377,6 @@ export interface LogStart {
   vouchedFor: boolean;
   /** Throws unless the directory that was opened is still the one at its path. */
   assertInPlace: () => void;
-}
-
-export interface SegmentSpan {
-  number: number;
-  lastSeq: number;
-  bytes: number;
 }
 
 /** Waits until as many groups were written and everything is durable. */

@@ -10,8 +10,10 @@ import {
 import { systemRandom, type Random } from "../lib/random.ts";
 import type { FileSystem } from "../vfs/file-system.ts";
 import { realFileSystem } from "../vfs/real.ts";
+import type { StorageFaultError } from "./errors.ts";
 import { segmentHeaderBytes } from "./format.ts";
-import type { LogWriterOptions } from "./log-writer.ts";
+import type { SegmentSpan } from "./segment-span.ts";
+import { ImagePool, type SegmentImage } from "./segment-image.ts";
 
 /** What an acknowledgement waits for. */
 export type SyncMode = "always" | "batch" | "none";
@@ -23,7 +25,7 @@ export interface WalOptions {
    * batchRecordsMax records or batchDelayMs. "none": resolved means written; the system syncs when it likes.
    */
   syncMode?: SyncMode;
-  /** A segment that would grow past this is sealed and the next begun. Bytes; default 64 MiB, at most 1 GiB. */
+  /** A segment that would grow past this is sealed and the next begun. Bytes; default 32 MiB, at most 1 GiB. */
   segmentBytesMax?: number;
   /** Mode "batch": at most so many records are unsynced before a sync begins. Default 100. */
   batchRecordsMax?: number;
@@ -43,6 +45,45 @@ export interface WalOptions {
   clock?: Clock;
   random?: Random;
 }
+
+/** The same with nothing left out, and those who have to hear of what happens. */
+export interface LogWriterOptions {
+  fileSystem: FileSystem;
+  directory: string;
+  clock: Clock;
+  random: Random;
+  syncMode: SyncMode;
+  segmentBytesMax: number;
+  batchRecordsMax: number;
+  batchDelayMs: number;
+  sealDelayMs: number;
+  diskHeadroomBytes: number;
+  images: ImagePool;
+  pace: Pace;
+  listener: LogListener;
+}
+
+export interface LogListener {
+  /** writtenSeq or durableSeq went up. */
+  advanced(): void;
+  /** What is appended next lies in this image, a new segment's. */
+  segmentBegun(image: SegmentImage): void;
+  /** A segment is durable, and nothing will be added to it. */
+  segmentSealed(segment: SegmentSpan): void;
+  /** The log has failed for good. What was not acknowledged has an unknown outcome. */
+  faulted(fault: StorageFaultError): void;
+}
+
+/** Slows a log down when those who take its segments over fall behind. */
+export interface Pace {
+  /** How long the next group should wait before this is asked again. Milliseconds; 0: not at all. */
+  waitMs(): number;
+  wrote(bytes: number): void;
+  /** What they need of the disk to take over what is sealed: nobody else may fill it. */
+  readonly reservedBytes: number;
+}
+
+export const unhurried: Pace = { waitMs: () => 0, wrote: () => {}, reservedBytes: 0 };
 
 const syncModes: readonly string[] = ["always", "batch", "none"];
 
@@ -73,6 +114,8 @@ export function resolveOptions(directory: string, options: WalOptions): Omit<Log
     batchRecordsMax: within("batchRecordsMax", options.batchRecordsMax ?? 100, { least: 1, most: 1_000_000 }),
     batchDelayMs: within("batchDelayMs", options.batchDelayMs ?? 10, { least: 1, most: batchDelayMsMax }),
     sealDelayMs: within("sealDelayMs", options.sealDelayMs ?? sealDelayMs, { least: 1, most: 60_000 }),
+    images: new ImagePool(),
+    pace: unhurried,
     diskHeadroomBytes: within("diskHeadroomBytes", options.diskHeadroomBytes ?? diskHeadroomBytes, {
       least: 0,
       most: Number.MAX_SAFE_INTEGER,

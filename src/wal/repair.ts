@@ -2,7 +2,8 @@ import { join } from "node:path";
 import { assert } from "../lib/assert.ts";
 import { tornFilesKept } from "../lib/limits.ts";
 import { writeFully, type File, type FileSystem } from "../vfs/file-system.ts";
-import { publishFile, segmentName, tornName, tornPlace } from "./directory.ts";
+import { publishFile } from "../vfs/publish.ts";
+import { segmentName, tornName, tornPlace } from "./directory.ts";
 import { fileBytes, type LogSurvey, type SurveyedSegment } from "./survey.ts";
 
 /**

@@ -1,7 +1,8 @@
 import { assert } from "../lib/assert.ts";
 import { crc32c } from "../lib/crc32c.ts";
 import { writeFully, type File, type FileSystem } from "../vfs/file-system.ts";
-import { publishFile, segmentName } from "./directory.ts";
+import { publishFile } from "../vfs/publish.ts";
+import { segmentName } from "./directory.ts";
 import { groupHeaderBytes, segmentHeaderBytes } from "./format.ts";
 import type { Group } from "./group-builder.ts";
 import { encodeGroupHeader, saltSeed } from "./group-header.ts";

@@ -25,6 +25,29 @@ export class SegmentImage {
   }
 }
 
-export function reserveImage(number: number, firstSeq: number, capacity: number): SegmentImage {
-  return new SegmentImage(number, firstSeq, Buffer.from(new ArrayBuffer(capacity)));
+/**
+ * Where images come from, and go when nobody needs them any more. A dead buffer of 32 MiB stays until the collector
+ * happens to run, and a new one costs 8,000 page faults; one that is used again costs neither.
+ */
+export class ImagePool {
+  readonly #spare: Buffer[] = [];
+
+  reserve(number: number, firstSeq: number, capacity: number): SegmentImage {
+    const index = this.#spare.findIndex((bytes) => bytes.length === capacity);
+    const bytes = index === -1 ? Buffer.from(new ArrayBuffer(capacity)) : this.#spare.splice(index, 1)[0]!;
+    return new SegmentImage(number, firstSeq, bytes);
+  }
+
+  /** Takes the bytes of an image to which nothing refers any more: they will hold something else. */
+  recycle(bytes: Buffer): void {
+    this.#spare.push(bytes);
+    if (this.#spare.length > spareImagesMax) this.#spare.shift();
+  }
+
+  get memoryBytes(): number {
+    return this.#spare.reduce((sum, bytes) => sum + bytes.length, 0);
+  }
 }
+
+/** One is filled while another is taken over; what is beyond two was a burst. */
+const spareImagesMax = 2;

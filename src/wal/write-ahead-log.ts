@@ -12,7 +12,8 @@ import {
 import { recordFlag } from "./format.ts";
 import { commitBytes } from "./group-builder.ts";
 import { readRecords, type WalRecord } from "./log-reader.ts";
-import type { LogWriter, SegmentSpan } from "./log-writer.ts";
+import type { LogWriter } from "./log-writer.ts";
+import type { SegmentSpan } from "./segment-span.ts";
 import { openLog, type OpenedLog } from "./open-log.ts";
 import { checkOperation, type EncodableOperation, type Operation } from "./operation.ts";
 import { resolveOptions, type SyncMode, type WalOptions } from "./options.ts";
@@ -75,6 +76,7 @@ export class WriteAheadLog {
     const listener = {
       advanced: () => log !== undefined && log.#advanced(),
       segmentBegun: () => {},
+      segmentSealed: () => {},
       faulted: (fault: StorageFaultError) =>
         log !== undefined && log.#waiting.rejectAll(unknownOutcome(fault)),
     };
@@ -286,9 +288,18 @@ async function* operationsOf(
 }
 
 function salvageableSpans(
-  segments: readonly { number: number; walk: { lastSeq: number; end: number } }[],
+  segments: readonly {
+    number: number;
+    header: { firstSeq: number };
+    walk: { lastSeq: number; end: number };
+  }[],
 ): SegmentSpan[] {
-  return segments.map(({ number, walk }) => ({ number, lastSeq: walk.lastSeq, bytes: walk.end }));
+  return segments.map(({ number, header, walk }) => ({
+    number,
+    firstSeq: header.firstSeq,
+    lastSeq: walk.lastSeq,
+    bytes: walk.end,
+  }));
 }
 
 function unknownOutcome(fault: HoldfastError): UnknownOutcomeError {

@@ -57,7 +57,9 @@ export function fileSystemSuite(name: string, makeSubject: () => Subject): void 
       expect(() => fileSystem.rename(absent, `${root}/b`)).toThrow(enoent);
       expect(() => fileSystem.realPath(absent)).toThrow(enoent);
       expect(() => fileSystem.freeBytes(absent)).toThrow(enoent);
+      expect(() => fileSystem.removeDirectory(absent)).toThrow(enoent);
       expect(() => fileSystem.lock(`${absent}/a`)).toThrow(enoent);
+      expect(() => fileSystem.lockToRead(absent)).toThrow(enoent);
       await expect(fileSystem.syncDirectory(absent)).rejects.toMatchObject({ code: "ENOENT" });
       expect(fileSystem.exists(absent)).toBe(false);
     });
@@ -227,6 +229,22 @@ export function fileSystemSuite(name: string, makeSubject: () => Subject): void 
       expect(fileSystem.exists(`${root}/d`)).toBe(false);
     });
 
+    test("a directory is removed once it is empty, and not before", () => {
+      fileSystem.makeDirectory(`${root}/d`);
+      store(`${root}/d/a`, "");
+      expect(() => fileSystem.removeDirectory(`${root}/d`)).toThrow(
+        expect.objectContaining({ code: "ENOTEMPTY", syscall: "rmdir" }),
+      );
+      expect(() => fileSystem.removeDirectory(`${root}/d/a`)).toThrow(
+        expect.objectContaining({ code: "ENOTDIR" }),
+      );
+      fileSystem.unlink(`${root}/d/a`);
+      fileSystem.removeDirectory(`${root}/d`);
+      expect(fileSystem.exists(`${root}/d`)).toBe(false);
+      fileSystem.makeDirectory(`${root}/d`);
+      expect(fileSystem.list(`${root}/d`)).toEqual([]);
+    });
+
     test("an open file outlives its name", async () => {
       const file = fileSystem.create(`${root}/a`);
       file.write(text("abc"), 0);
@@ -307,6 +325,19 @@ export function fileSystemSuite(name: string, makeSubject: () => Subject): void 
       expect(() => fileSystem.lock(`${root}/LOCK`)).toThrow(LockHeldError);
       next.release();
       expect(fileSystem.list(root)).toEqual(["LOCK"]);
+    });
+
+    test("a lock that is taken to read is the same lock, of a file that was there and stays as it is", () => {
+      store(`${root}/LOCK`, "as it is");
+      const reader = fileSystem.lockToRead(`${root}/LOCK`);
+      expect(() => fileSystem.lock(`${root}/LOCK`)).toThrow(LockHeldError);
+      expect(() => fileSystem.lockToRead(`${root}/LOCK`)).toThrow(LockHeldError);
+      expect(reader.isInPlace()).toBe(true);
+      reader.release();
+      expect(load(`${root}/LOCK`)).toBe("as it is");
+      const owner = fileSystem.lock(`${root}/LOCK`);
+      expect(() => fileSystem.lockToRead(`${root}/LOCK`)).toThrow(LockHeldError);
+      owner.release();
     });
 
     test("locks of different files do not meet", () => {

@@ -1,7 +1,16 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  closeSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { LockHeldError } from "../../src/vfs/file-system.ts";
 import { tryFlock } from "../../src/vfs/libc.ts";
+import { decodeHolder, encodeHolder } from "../../src/vfs/lock-holder.ts";
 import { realFileSystem } from "../../src/vfs/real.ts";
 import { temporaryDirectory } from "./temporary-directory.ts";
 
@@ -68,7 +77,7 @@ describe("the lock of a real file", () => {
     await holder.exited;
     expect(holder.signalCode).toBe("SIGKILL");
     const lock = realFileSystem.lock(path);
-    expect(readFileSync(path, "utf8").trim()).toBe(`${process.pid}`);
+    expect(decodeHolder(readFileSync(path))).toBe(process.pid);
     lock.release();
   });
 
@@ -98,11 +107,26 @@ describe("the lock of a real file", () => {
     realFileSystem.lock(path).release();
   });
 
-  test("is free whatever its file says", () => {
+  test("is free whatever its file says, which then names its holder and says nothing else", () => {
     for (const content of ["", "garbage", "1\n", "99999999999999999999999999", `${process.pid}\n`]) {
       writeFileSync(path, content);
       realFileSystem.lock(path).release();
+      expect(readFileSync(path)).toEqual(encodeHolder(process.pid));
     }
+  });
+
+  test("that is taken to read is the same lock, and leaves its file alone, also one that may not be written", async () => {
+    writeFileSync(path, "somebody else's words");
+    chmodSync(path, 0o400);
+    const lock = realFileSystem.lockToRead(path);
+    expect(lock.isInPlace()).toBe(true);
+    expect(() => realFileSystem.lockToRead(path)).toThrow(LockHeldError);
+    chmodSync(path, 0o600);
+    expect(refusal().pid).toBeUndefined();
+    lock.release();
+    expect(readFileSync(path, "utf8")).toBe("somebody else's words");
+    const { holder } = await startHolder();
+    expect(() => realFileSystem.lockToRead(path)).toThrow(expect.objectContaining({ pid: holder.pid }));
   });
 
   test("names nobody when its file names nobody alive", () => {
@@ -110,12 +134,31 @@ describe("the lock of a real file", () => {
     const fd = openSync(path, "w");
     expect(tryFlock(fd)).toBe(true);
     const gone = Bun.spawnSync([process.execPath, "--version"]).pid;
-    for (const content of ["", "garbage", "-1", "0", "4194304999", `${gone}\n`]) {
+    const holders = [encodeHolder(gone), encodeHolder(4_194_304), encodeHolder(process.pid).subarray(0, -1)];
+    for (const content of ["", "garbage", "-1", "0", "4194304999", `${process.pid}\n`, ...holders]) {
       writeFileSync(path, content);
       expect(refusal()).toMatchObject({ pid: undefined, message: expect.stringContaining("(unknown)") });
     }
     closeSync(fd);
     realFileSystem.lock(path).release();
+  });
+
+  test("has a file of which every damaged byte shows", () => {
+    for (const pid of [1, 4711, 2 ** 31 - 1]) {
+      const line = encodeHolder(pid);
+      expect(line.toString()).toMatch(/^ *\d+ [0-9a-f]{8}\n$/);
+      expect(decodeHolder(line)).toBe(pid);
+      for (let bytes = 0; bytes < line.length; bytes++)
+        expect(decodeHolder(line.subarray(0, bytes))).toBeUndefined();
+      expect(decodeHolder(Buffer.concat([line, line]))).toBeUndefined();
+      for (let at = 0; at < line.length; at++) {
+        for (let byte = 0; byte < 256; byte++) {
+          const damaged = Buffer.from(line);
+          damaged[at] = byte;
+          expect(decodeHolder(damaged)).toBe(byte === line[at] ? pid : undefined);
+        }
+      }
+    }
   });
 
   test("leaves no descriptor open, refused or released", () => {
@@ -140,8 +183,8 @@ describe("the lock of a real file", () => {
 
   test("is refused with a code where no libc is known, rather than done without", async () => {
     const script = `
-      Object.defineProperty(process, "platform", { value: "sunos" });
       const { realFileSystem } = await import(${JSON.stringify(new URL("../../src/vfs/real.ts", import.meta.url).href)});
+      Object.defineProperty(process, "platform", { value: "sunos" });
       try { realFileSystem.lock(${JSON.stringify(path)}); console.log("taken"); }
       catch (error) { console.log(error.code, error.message); }
     `;

@@ -3,13 +3,13 @@ import type { Mutant } from "./mutants.ts";
 
 /**
  * Whether the test that should notice what a mutant takes out does: it fails on a copy of the source that was
- * changed so. The answer is what went wrong with the proof, or undefined.
+ * changed so. The answer is what went wrong with the proof, or undefined. `folder` is where the test is.
  */
-export async function survival({ changes, killer }: Mutant): Promise<string | undefined> {
+export async function survival({ changes, killer }: Mutant, folder: string): Promise<string | undefined> {
   using copy = changedSource(changes, ["src", "tests"]);
   const [file, name] = killer;
   const child = Bun.spawn(
-    [process.execPath, "test", `./tests/wal/${file}`, "--bail", "-t", `^${escapePattern(name)}`],
+    [process.execPath, "test", `./${folder}/${file}`, "--bail", "-t", `^${escapePattern(name)}`],
     { cwd: copy.path, stdout: "ignore", stderr: "pipe", env: { ...process.env, FORCE_COLOR: "0" } },
   );
   const output = await new Response(child.stderr).text();
@@ -21,12 +21,12 @@ export async function survival({ changes, killer }: Mutant): Promise<string | un
 }
 
 /** Tries mutants two at a time; the answer names those that survived, and why. */
-export async function survivorsOf(mutants: readonly Mutant[]): Promise<string[]> {
+export async function survivorsOf(mutants: readonly Mutant[], folder = "tests/wal"): Promise<string[]> {
   const waiting = [...mutants];
   const survivors: string[] = [];
   const prove = async () => {
     for (let mutant = waiting.shift(); mutant !== undefined; mutant = waiting.shift()) {
-      const why = await survival(mutant);
+      const why = await survival(mutant, folder);
       if (why !== undefined) survivors.push(`${mutant.name}: ${why}`);
     }
   };

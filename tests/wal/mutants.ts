@@ -88,7 +88,7 @@ export const mutants: readonly Mutant[] = [
     name: "the directory is not synced after a rename",
     changes: [
       change(
-        "wal/directory.ts",
+        "vfs/publish.ts",
         "fileSystem.rename(`${path}.tmp`, path);\n  await fileSystem.syncDirectory(directory);",
         "fileSystem.rename(`${path}.tmp`, path);",
       ),
@@ -103,7 +103,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "a file gets its name before its content is synced",
-    changes: [change("wal/directory.ts", "await file.sync();", "")],
+    changes: [change("vfs/publish.ts", "await file.sync();", "")],
     killer: ["crash-points.test.ts", 'in mode "always" a crash at any call of a rotation'],
   },
   {
