@@ -6,22 +6,27 @@ import {
   keyBytesMax,
   keyBytesMin,
   pageBytesMax,
-  pageEntriesMax,
   pendingBytesMax,
   valueBytesMax,
 } from "../lib/limits.ts";
+import { TableCorruptionError } from "../table/errors.ts";
 import { WalClosedError } from "../wal/errors.ts";
 import { recordFlag, recordType } from "../wal/format.ts";
 import { commitBytes } from "../wal/group-builder.ts";
 import type { LogWriter } from "../wal/log-writer.ts";
-import type { Ownership } from "../wal/ownership.ts";
+import type { SegmentSpan } from "../wal/segment-span.ts";
 import { recordBytes } from "../wal/record.ts";
 import type { SegmentImage } from "../wal/segment-image.ts";
 import { AdvanceWaiters } from "./advance-waiters.ts";
-import { ConflictError, StoreFullError } from "./errors.ts";
+import type { EngineParts, TornTail } from "./engine-parts.ts";
+import { ConflictError, FlushStuckError } from "./errors.ts";
+import { Lookup, newestVersion } from "./lookup.ts";
 import type { MemtableStack } from "./memtable-stack.ts";
 import { scanPage } from "./scan-page.ts";
+import type { Snapshots } from "./snapshots.ts";
+import { storeStats } from "./stats.ts";
 import {
+  snapshotWanted,
   unconditional,
   type AdvanceWaiter,
   type KeyCursor,
@@ -34,7 +39,7 @@ import {
 } from "./store.ts";
 
 /**
- * The database in one process: one writer, the log, and the memtables over it.
+ * The database in one process: one writer, the log, the memtables over it, and the tables that they become.
  *
  * A write is checked, gets its seq, is copied into the open group and indexed at once, as pending: whoever comes
  * later sees it. But an answer that depends on a pending entry, a value as much as an absence or a refusal, carries
@@ -48,38 +53,24 @@ export class Engine implements Store {
   readonly storeId: Uint8Array;
   /** What a crash had left at the end of the log, if opening found it torn: cut off, and kept. */
   readonly tornTail: TornTail | undefined;
+  readonly #parts: EngineParts;
   readonly #writer: LogWriter;
-  readonly #ownership: Ownership;
   readonly #memtables: MemtableStack;
-  readonly #directory: string;
-  readonly #memoryBytesMax: number;
-  /** Of the segments before the one that is written now, and of their indexes; all of them are in memory. */
-  #sealedBytes: number;
-  #image: SegmentImage;
+  readonly #snapshots: Snapshots;
+  readonly #lookup: Lookup;
   readonly #waiters = new AdvanceWaiters();
   #fault: HoldfastError | undefined;
   readonly #faultListeners: ((fault: HoldfastError) => void)[] = [];
 
-  constructor(options: {
-    directory: string;
-    syncMode: SyncMode;
-    writer: LogWriter;
-    ownership: Ownership;
-    memtables: MemtableStack;
-    memoryBytesMax: number;
-    tornTail?: TornTail | undefined;
-  }) {
-    this.syncMode = options.syncMode;
-    this.storeId = options.writer.storeId;
-    this.tornTail = options.tornTail;
-    this.#directory = options.directory;
-    this.#writer = options.writer;
-    this.#ownership = options.ownership;
-    this.#memtables = options.memtables;
-    this.#memoryBytesMax = options.memoryBytesMax;
-    this.#image = options.writer.builder.image;
-    this.#sealedBytes = options.writer.sealed.reduce((sum, segment) => sum + segment.bytes, 0);
-    for (const table of options.memtables.tables.slice(0, -1)) this.#sealedBytes += table.memoryBytes;
+  constructor(parts: EngineParts) {
+    this.#parts = parts;
+    this.syncMode = parts.syncMode;
+    this.storeId = parts.writer.storeId;
+    this.tornTail = parts.tornTail;
+    this.#writer = parts.writer;
+    this.#memtables = parts.memtables;
+    this.#snapshots = parts.snapshots;
+    this.#lookup = new Lookup(parts.memtables, parts.tables.set);
   }
 
   get currentSeq(): number {
@@ -94,17 +85,18 @@ export class Engine implements Store {
     return this.#writer.builder.pendingBytes > pendingBytesMax;
   }
 
-  get(id: number, key: Buffer, keyStart: number, keyEnd: number, replies: Replies): void {
-    const memtables = this.#memtables;
-    memtables.find(memtables.hash(key, keyStart, keyEnd), key, keyStart, keyEnd);
-    const { memtable, entry, foundVersion } = memtables;
-    const visibleAt = this.#visibleAt(foundVersion);
-    if (memtable === undefined || memtable.isTombstone(entry)) {
-      replies.entry(id, 0, key, keyEnd, keyEnd, visibleAt);
-    } else {
-      const { bytes } = memtable;
-      replies.entry(id, foundVersion, bytes, memtable.valueStart(entry), memtable.valueEnd(entry), visibleAt);
+  get(id: number, key: Buffer, keyStart: number, keyEnd: number, snapshotId: number, replies: Replies): void {
+    const lookup = this.#lookup;
+    try {
+      const versionMax = snapshotId === 0 ? newestVersion : this.#snapshots.use(snapshotId).seq;
+      lookup.find(key, keyStart, keyEnd, versionMax);
+    } catch (error) {
+      return this.#notRead(id, error, replies);
     }
+    const visibleAt = this.#visibleAt(lookup.version);
+    if (!lookup.hasValue) return replies.entry(id, 0, key, keyEnd, keyEnd, visibleAt);
+    const { version, bytes, valueStart, valueEnd } = lookup;
+    replies.entry(id, version, bytes, valueStart, valueEnd, visibleAt);
   }
 
   put(id: number, write: Write, replies: Replies): void {
@@ -162,54 +154,96 @@ export class Engine implements Store {
     replies.written(id, version, version);
   }
 
-  getMany(id: number, keys: KeyCursor, replies: Replies): void {
-    const memtables = this.#memtables;
+  getMany(id: number, keys: KeyCursor, snapshotId: number, replies: Replies): void {
+    const lookup = this.#lookup;
     let visibleAt = 0;
     let pageBytes = 0;
     let count = 0;
-    keys.rewind();
-    while (keys.next()) {
-      if (count === pageEntriesMax || pageBytes >= pageBytesMax) {
-        return replies.page(id, true, visibleAt);
+    try {
+      const versionMax = snapshotId === 0 ? newestVersion : this.#snapshots.use(snapshotId).seq;
+      keys.rewind();
+      while (keys.next()) {
+        if (count === this.#parts.pageEntriesMax || pageBytes >= pageBytesMax)
+          return replies.page(id, true, 0, visibleAt);
+        const { bytes: key, keyStart, keyEnd } = keys;
+        lookup.find(key, keyStart, keyEnd, versionMax);
+        visibleAt = Math.max(visibleAt, this.#visibleAt(lookup.version));
+        if (lookup.hasValue) {
+          const { version, bytes, valueStart, valueEnd } = lookup;
+          replies.pageEntry(key, 0, 0, version, bytes, valueStart, valueEnd);
+          pageBytes += valueEnd - valueStart;
+        } else {
+          replies.pageEntry(key, 0, 0, 0, key, 0, 0);
+        }
+        count++;
       }
-      const { bytes: key, keyStart, keyEnd } = keys;
-      memtables.find(memtables.hash(key, keyStart, keyEnd), key, keyStart, keyEnd);
-      const { memtable, entry, foundVersion } = memtables;
-      visibleAt = Math.max(visibleAt, this.#visibleAt(foundVersion));
-      if (memtable === undefined || memtable.isTombstone(entry)) {
-        replies.pageEntry(key, 0, 0, 0, 0, 0);
-      } else {
-        const valueStart = memtable.valueStart(entry);
-        const valueEnd = memtable.valueEnd(entry);
-        replies.pageEntry(memtable.bytes, 0, 0, foundVersion, valueStart, valueEnd);
-        pageBytes += valueEnd - valueStart;
-      }
-      count++;
+    } catch (error) {
+      return this.#notRead(id, error, replies);
     }
-    replies.page(id, false, visibleAt);
+    replies.page(id, false, 0, visibleAt);
   }
 
-  scan(id: number, range: ScanRange, replies: Replies): void {
-    const { more, versionMax } = scanPage(this.#memtables.tables, range, replies);
-    replies.page(id, more, this.#visibleAt(versionMax));
+  scan(id: number, range: ScanRange, snapshotId: number, replies: Replies): void {
+    const { set } = this.#parts.tables;
+    const snapshots = this.#snapshots;
+    try {
+      const snapshot = snapshotId > 0 ? snapshots.use(snapshotId) : undefined;
+      const sources = [...this.#memtables.sources(), ...set.sources()];
+      const seq = snapshot?.seq ?? newestVersion;
+      const { pageEntriesMax } = this.#parts;
+      const { more, entries, versionMax } = scanPage(sources, range, seq, pageEntriesMax, replies);
+      set.trimCursors();
+      // Whoever got as many as asked for comes for no more. Else what the page did not see is kept for the next one.
+      const goesOn = more && entries !== range.limit && snapshotId === snapshotWanted;
+      const opened = goesOn ? snapshots.open(this.currentSeq, 0, true) : undefined;
+      if (!more && snapshot?.isOfScan === true) snapshots.close(snapshot.id);
+      replies.page(id, more, opened?.id ?? 0, this.#visibleAt(versionMax));
+    } catch (error) {
+      this.#notRead(id, error, replies);
+    }
+  }
+
+  openSnapshot(id: number, leaseMs: number, replies: Replies): void {
+    try {
+      const snapshot = this.#snapshots.open(this.currentSeq, leaseMs, false);
+      replies.snapshot(id, snapshot.id, snapshot.seq, snapshot.leaseMs, this.#visibleAt(snapshot.seq));
+    } catch (error) {
+      this.#notRead(id, error, replies);
+    }
+  }
+
+  renewSnapshot(id: number, snapshotId: number, leaseMs: number, replies: Replies): void {
+    try {
+      const snapshot = this.#snapshots.renew(snapshotId, leaseMs);
+      replies.snapshot(id, snapshot.id, snapshot.seq, snapshot.leaseMs, this.#visibleAt(snapshot.seq));
+    } catch (error) {
+      this.#notRead(id, error, replies);
+    }
+  }
+
+  closeSnapshot(id: number, snapshotId: number, replies: Replies): void {
+    this.#snapshots.close(snapshotId);
+    replies.done(id, 0, 0);
+  }
+
+  checkpoint(id: number, replies: Replies): void {
+    this.#later(id, () => this.#parts.housekeeping.checkpoint(), replies);
+  }
+
+  compact(id: number, replies: Replies): void {
+    const { housekeeping } = this.#parts;
+    this.#later(id, () => housekeeping.compact().then(() => 0), replies);
   }
 
   stats(): Record<string, unknown> {
-    const { builder, sealed, active, syncCount } = this.#writer;
-    const tables = this.#memtables.tables;
+    const { tables, housekeeping } = this.#parts;
     return {
       syncMode: this.syncMode,
       currentSeq: this.currentSeq,
       ackableSeq: this.ackableSeq,
       durableSeq: this.#writer.durableSeq,
-      pendingBytes: builder.pendingBytes,
-      syncs: syncCount,
-      segments: sealed.length + 1,
-      logBytes: sealed.reduce((sum, segment) => sum + segment.bytes, active.bytes),
-      memtables: tables.length,
-      memtableEntries: tables.reduce((sum, table) => sum + table.entryCount, 0),
-      memtableTombstones: tables.reduce((sum, table) => sum + table.tombstoneCount, 0),
-      memtableIndexBytes: tables.reduce((sum, table) => sum + table.memoryBytes, 0),
+      ...storeStats(this.#writer, this.#memtables, tables),
+      ...housekeeping.stats(),
     };
   }
 
@@ -223,10 +257,14 @@ export class Engine implements Store {
   }
 
   async close(): Promise<void> {
+    const { directory, housekeeping, ownership, tables } = this.#parts;
+    const closed = new WalClosedError(directory);
     try {
-      await this.#writer.close(new WalClosedError(this.#directory));
+      await housekeeping.close(closed);
+      await this.#writer.close(closed);
     } finally {
-      this.#ownership.release();
+      tables.close();
+      ownership.release();
     }
   }
 
@@ -235,11 +273,18 @@ export class Engine implements Store {
     this.#waiters.callAll();
   }
 
-  /** The log tells: records lie in a new segment from here on. */
+  /**
+   * The log tells: records lie in a new segment from here on. What is before it is about to become a table, and the
+   * segment's first record says so.
+   */
   segmentBegun(image: SegmentImage): void {
-    this.#sealedBytes += this.#image.used + this.#memtables.newest.memoryBytes;
-    this.#image = image;
-    this.#memtables.begin(image.bytes, image.firstSeq - 1);
+    this.#memtables.begin(image.number, image.bytes, image.firstSeq - 1);
+    this.#writer.builder.checkpoint();
+  }
+
+  /** The log tells: this segment is complete. */
+  segmentSealed(segment: SegmentSpan): void {
+    this.#parts.housekeeping.sealed(segment);
   }
 
   /** The log tells, or a later open that took it over: nothing more will be acknowledged. */
@@ -290,21 +335,24 @@ export class Engine implements Store {
       return new LimitError("Cannot write: bytes of the value", valueBytes, valueBytesMax);
     }
     if (ifVersion === unconditional) return undefined;
-    const memtables = this.#memtables;
-    memtables.find(memtables.hash(bytes, keyStart, keyEnd), bytes, keyStart, keyEnd);
-    const actual = memtables.foundValue ? memtables.foundVersion : 0;
+    const lookup = this.#lookup;
+    try {
+      lookup.find(bytes, keyStart, keyEnd, newestVersion);
+    } catch (error) {
+      return this.#asRefusal(error);
+    }
+    const actual = lookup.hasValue ? lookup.version : 0;
     return actual === ifVersion ? undefined : new ConflictError(ifVersion, actual, operationIndex);
   }
 
   /** When what the last look-up found, a tombstone too, may be told. */
   get #foundVisibleAt(): number {
-    return this.#visibleAt(this.#memtables.foundVersion);
+    return this.#visibleAt(this.#lookup.version);
   }
 
   #reserve(id: number, bytes: number, replies: Replies, visibleAt = 0): boolean {
-    const memoryBytes = this.#sealedBytes + this.#image.used + bytes;
-    if (memoryBytes > this.#memoryBytesMax) {
-      replies.refused(id, new StoreFullError(this.#memoryBytesMax, memoryBytes), visibleAt);
+    if (this.#parts.housekeeping.isStuck) {
+      replies.refused(id, new FlushStuckError(this.#parts.directory), visibleAt);
       return false;
     }
     try {
@@ -317,13 +365,29 @@ export class Engine implements Store {
     }
   }
 
+  #later(id: number, work: () => Promise<number>, replies: Replies): void {
+    if (this.#writer.stopped !== undefined) return replies.refused(id, this.#writer.stopped, 0);
+    work().then(
+      (seq) => replies.done(id, seq, 0),
+      (error) => replies.refused(id, this.#asRefusal(error), 0),
+    );
+  }
+
+  #notRead(id: number, error: unknown, replies: Replies): void {
+    replies.refused(id, this.#asRefusal(error), 0);
+  }
+
+  /**
+   * A table that can't be read is a storage fault, and stops the store: what else the disk has lost nobody knows, and
+   * an answer without it could be wrong.
+   */
+  #asRefusal(error: unknown): HoldfastError {
+    if (error instanceof HoldfastError && !(error instanceof TableCorruptionError)) return error;
+    this.#writer.abandon(error);
+    return this.#writer.stopped!;
+  }
+
   #visibleAt(version: number): number {
     return version > this.#writer.ackableSeq ? version : 0;
   }
-}
-
-export interface TornTail {
-  /** Where the cut bytes are kept. */
-  file: string;
-  bytes: number;
 }

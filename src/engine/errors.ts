@@ -17,22 +17,17 @@ export class ConflictError extends HoldfastError {
 }
 
 /**
- * The store holds as much as it may: its log and the index over it are in memory, and must fit there. Nothing was
- * written, and nothing will be, deletes neither, until it is opened with a higher limit; reads go on.
+ * Memory is full of what should go into tables, and the disk has no room for them. Nothing was written; writes succeed
+ * again, by themselves, once there is space. Reads go on.
  */
-export class StoreFullError extends HoldfastError {
+export class FlushStuckError extends HoldfastError {
   readonly outcome: Outcome = "not-applied";
-  /** Bytes of memory that the store may hold, and that it would with this write. */
-  readonly limit: number;
-  readonly actual: number;
 
-  constructor(limit: number, actual: number) {
+  constructor(directory: string) {
     super(
-      "STORE_FULL",
-      `Cannot write: the log and its index, which are kept in memory, would have ${actual} bytes and may have ${limit}; ` +
-        `start the server with a higher --memory-bytes-max if its memory allows`,
+      "DISK_FULL",
+      `Cannot write to ${directory}: memory is full, and its disk has no room for the tables that should empty it; ` +
+        `free some space, and it goes on by itself`,
     );
-    this.limit = limit;
-    this.actual = actual;
   }
 }

@@ -1,5 +1,15 @@
+import { assert } from "../lib/assert.ts";
 import { hashKey } from "../memtable/hash-key.ts";
 import { Memtable } from "../memtable/memtable.ts";
+import { MemtableSource, type EntrySource } from "./entry-cursor.ts";
+
+/** The memtable of one segment of the log. */
+export interface StackedMemtable {
+  readonly memtable: Memtable;
+  readonly segmentNumber: number;
+  /** Made when a scan first asks for it. */
+  source: MemtableSource | undefined;
+}
 
 /**
  * The memtables of a store, newest first in effect: a key's newest entry is in the newest memtable that has one.
@@ -7,35 +17,53 @@ import { Memtable } from "../memtable/memtable.ts";
  */
 export class MemtableStack {
   /** Oldest first; the last one is written to. */
-  readonly tables: Memtable[] = [];
+  readonly stacked: StackedMemtable[] = [];
+  newest: Memtable;
   memtable: Memtable | undefined;
   entry = -1;
-  readonly #hashSeed: number;
+  readonly hashSeed: number;
+  #keepVersionsThrough = 0;
 
   constructor(hashSeed: number) {
-    this.#hashSeed = hashSeed;
-  }
-
-  get newest(): Memtable {
-    return this.tables[this.tables.length - 1]!;
+    this.hashSeed = hashSeed;
+    this.newest = new Memtable({ bytes: nothing, seqBefore: 0, hashSeed });
   }
 
   /** A new segment begins: what is written from here on has versions above `seqBefore` and lies in `bytes`. */
-  begin(bytes: Buffer, seqBefore: number): void {
+  begin(segmentNumber: number, bytes: Buffer, seqBefore: number): void {
     // Segments of one store are much alike: room for as many keys as the last one had saves most of the growing.
-    const entriesExpected = this.tables.at(-1)?.entryCount ?? 0;
-    this.tables.push(new Memtable({ bytes, seqBefore, hashSeed: this.#hashSeed, entriesExpected }));
+    const entriesExpected = this.newest.entryCount;
+    this.newest = new Memtable({ bytes, seqBefore, hashSeed: this.hashSeed, entriesExpected });
+    this.newest.keepVersionsThrough = this.#keepVersionsThrough;
+    this.stacked.push({ memtable: this.newest, segmentNumber, source: undefined });
+  }
+
+  /** A table holds what this one did. Returns its bytes, to which nothing refers any more. */
+  dropOldest(segmentNumber: number): Buffer {
+    const oldest = this.stacked.shift();
+    assert(oldest?.segmentNumber === segmentNumber, "memtables become tables in the order of their segments");
+    assert(this.stacked.length > 0, "the memtable that is written to stays");
+    this.memtable = undefined;
+    return oldest.memtable.bytes;
+  }
+
+  /** The newest seq that a snapshot holds; versions up to it are kept when they are overwritten. */
+  set keepVersionsThrough(seq: number) {
+    this.#keepVersionsThrough = seq;
+    this.newest.keepVersionsThrough = seq;
   }
 
   hash(key: Buffer, keyStart: number, keyEnd: number): number {
-    return hashKey(key, keyStart, keyEnd, this.#hashSeed);
+    return hashKey(key, keyStart, keyEnd, this.hashSeed);
   }
 
-  /** Whether the key has an entry, a tombstone included. */
-  find(hash: number, key: Buffer, keyStart: number, keyEnd: number): boolean {
-    for (let index = this.tables.length - 1; index >= 0; index--) {
-      const memtable = this.tables[index]!;
-      const entry = memtable.find(hash, key, keyStart, keyEnd);
+  /** Whether the key has an entry with a version up to `versionMax`, a tombstone included. */
+  find(hash: number, key: Buffer, keyStart: number, keyEnd: number, versionMax: number): boolean {
+    for (let index = this.stacked.length - 1; index >= 0; index--) {
+      const { memtable } = this.stacked[index]!;
+      let entry = memtable.find(hash, key, keyStart, keyEnd);
+      if (entry === -1) continue;
+      if (versionMax !== Number.MAX_SAFE_INTEGER) entry = memtable.visible(entry, versionMax);
       if (entry === -1) continue;
       this.memtable = memtable;
       this.entry = entry;
@@ -46,13 +74,10 @@ export class MemtableStack {
     return false;
   }
 
-  /** Of what `find` found: its version, tombstones' too; 0 where nothing was found. */
-  get foundVersion(): number {
-    return this.memtable === undefined ? 0 : this.memtable.version(this.entry);
-  }
-
-  /** Whether `find` found an entry that has a value. */
-  get foundValue(): boolean {
-    return this.memtable !== undefined && !this.memtable.isTombstone(this.entry);
+  /** Newest first. */
+  sources(): EntrySource[] {
+    return this.stacked.map((stacked) => (stacked.source ??= new MemtableSource(stacked.memtable))).reverse();
   }
 }
+
+const nothing = Buffer.alloc(0);

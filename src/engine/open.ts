@@ -1,79 +1,189 @@
-import { join } from "node:path";
+import { InlineRunner } from "../compaction/inline-runner.ts";
+import type { JobRunner } from "../compaction/job-runner.ts";
+import { WorkerRunner } from "../compaction/worker-runner.ts";
 import { systemClock, type Clock } from "../lib/clock.ts";
-import { HoldfastError } from "../lib/errors.ts";
-import { memoryBytesMaxDefault } from "../lib/limits.ts";
+import {
+  cacheBytesMaxDefault,
+  checkpointIntervalMs,
+  diskHeadroomBytes,
+  manifestBytesMax,
+  pageEntriesMax as pageEntriesMaxDefault,
+  segmentBytesMaxDefault,
+} from "../lib/limits.ts";
 import { systemRandom, type Random } from "../lib/random.ts";
+import { createManifest, openManifest } from "../manifest/manifest.ts";
 import type { FileSystem } from "../vfs/file-system.ts";
+import { realFileSystem } from "../vfs/real.ts";
 import { WalFencedError } from "../wal/errors.ts";
-import { openLog } from "../wal/open-log.ts";
+import { openLog, type OpenedLog } from "../wal/open-log.ts";
 import { resolveOptions, type WalOptions } from "../wal/options.ts";
-import { RecordCursor } from "../wal/record.ts";
-import { recordType } from "../wal/format.ts";
+import { BackPressure } from "./back-pressure.ts";
 import { Engine } from "./engine.ts";
-import { MemtableStack } from "./memtable-stack.ts";
+import { Housekeeping } from "./housekeeping.ts";
+import { Recovery } from "./recovery.ts";
+import { Snapshots } from "./snapshots.ts";
+import { storeDirectories } from "./store-fit.ts";
 import type { SyncMode } from "./store.ts";
+import { TableStore } from "./table-store.ts";
 
 export interface EngineOptions {
-  /** Where the data lies; created if missing. The log is in its subdirectory `wal`. */
+  /** Where the data lies; created if missing: the log in `wal`, the tables in `tables`, their list in `manifest`. */
   directory: string;
   syncMode: SyncMode;
   /** Mode "batch": how long a written record may wait for its sync. Milliseconds; default 10. */
   batchIntervalMs?: number;
-  /** Bytes; default 64 MiB. Tests use small ones, so that they cross segments. */
+  /**
+   * A segment of the log, and so a memtable, has at most so many. Bytes; default 32 MiB. All other sizes follow from
+   * it, so that tests with small ones see many of everything.
+   */
   segmentBytesMax?: number;
+  /** A table is cut here. Bytes; default as a segment. */
+  tableBytesMax?: number;
+  /** Level 1 holds so much, each deeper one ten times as much. Bytes; default 8 times tableBytesMax. */
+  levelBytesBase?: number;
+  /** Blocks of tables kept in memory. Bytes; default 64 MiB. */
+  cacheBytesMax?: number;
+  /** Memory goes into tables after this at the latest. Milliseconds; default 5 minutes. */
+  checkpointIntervalMs?: number;
+  /** A manifest longer than this is written anew. Bytes; default 1 MiB, or as a segment if that is less. */
+  manifestBytesMax?: number;
+  /** Entries on a page of a scan or of a getMany. Default 4,096. */
+  pageEntriesMax?: number;
   diskHeadroomBytes?: number;
   sealDelayMs?: number;
-  /** All of the log is kept in memory; writes are refused beyond this. Bytes; default 8 GiB. */
-  memoryBytesMax?: number;
   fileSystem?: FileSystem;
   clock?: Clock;
   random?: Random;
+  /** Who does the flushes and compactions. Default: a worker on the real file system, this thread on others. */
+  runner?: JobRunner;
 }
 
 /**
- * Opens the store in a directory: replays the log into memtables and takes writes from then on. Every group that
- * was replayed has been verified, and is durable by this process's own doing, before this resolves.
+ * Opens the store in a directory: opens its tables, replays what the log has beyond them into memtables, and takes
+ * writes from then on. Every group that was replayed has been verified, and is durable by this process's own doing,
+ * before this resolves.
  */
 export async function openEngine(options: EngineOptions): Promise<Engine> {
-  const random = options.random ?? systemRandom;
-  const memtables = new MemtableStack(random.uint32());
+  const { directory, fileSystem = realFileSystem, clock = systemClock, random = systemRandom } = options;
+  const cacheBytesMax = options.cacheBytesMax ?? cacheBytesMaxDefault;
+  const pressure = new BackPressure(clock);
+  const recovery = new Recovery({ fileSystem, directory, cacheBytesMax, hashSeed: random.uint32() });
   let engine: Engine | undefined;
-  const opened = await openLog(
-    {
-      ...resolveOptions(join(options.directory, "wal"), walOptions(options)),
-      listener: {
-        advanced: () => engine?.advanced(),
-        segmentBegun: (image) => engine?.segmentBegun(image),
-        faulted: (fault) => engine?.faulted(fault),
-      },
+  const logOptions = {
+    ...resolveOptions(storeDirectories(directory).wal, walOptions(options)),
+    pace: pressure,
+    listener: {
+      advanced: () => engine?.advanced(),
+      segmentBegun: (image) => engine?.segmentBegun(image),
+      segmentSealed: (segment) => engine?.segmentSealed(segment),
+      faulted: (fault) => engine?.faulted(fault),
     },
-    replayInto(memtables),
-  );
-  const { writer, ownership, verdict, tornFile } = opened;
-  if (writer.floorSeq > 0) {
-    const floor = writer.floorSeq;
-    await writer.stop(new HoldfastError("STORE_TRUNCATED", "the engine did not take it"));
-    ownership.release();
-    throw new HoldfastError(
-      "STORE_TRUNCATED",
-      `Cannot serve ${options.directory}: its log was truncated through seq ${floor} by another program, and nothing else holds those records`,
-    );
+  } satisfies Parameters<typeof openLog>[0];
+  const opened = await openLog(logOptions, recovery);
+  try {
+    const tables = await settleTables(opened, recovery, { ...options, fileSystem, cacheBytesMax });
+    engine = assemble(opened, recovery, tables, pressure);
+  } catch (error) {
+    await opened.writer.stop(new WalFencedError(directory));
+    recovery.close();
+    opened.ownership.release();
+    throw error;
   }
-  if (memtables.tables.length === 0) {
-    // The very first boot: recovery saw no segment.
-    const { image } = writer.builder;
-    memtables.begin(image.bytes, image.firstSeq - 1);
-  }
-  const { directory, syncMode, memoryBytesMax = memoryBytesMaxDefault } = options;
-  const tornTail =
-    verdict.kind === "torn" && tornFile !== undefined ? { file: tornFile, bytes: verdict.bytes } : undefined;
-  engine = new Engine({ directory, syncMode, writer, ownership, memtables, memoryBytesMax, tornTail });
-  ownership.onTakenOver = async () => {
-    const fenced = new WalFencedError(options.directory);
-    await writer.stop(fenced);
-    engine.faulted(fenced);
-  };
   return engine;
+
+  function assemble(log: OpenedLog, found: Recovery, tables: TableStore, pace: BackPressure): Engine {
+    const { writer, ownership, verdict, tornFile } = log;
+    const { memtables } = found;
+    if (memtables.stacked.length === 0) {
+      // The very first boot: recovery saw no segment.
+      const { image } = writer.builder;
+      memtables.begin(image.number, image.bytes, image.firstSeq - 1);
+    }
+    const snapshots = new Snapshots(clock, random, (seq) => (memtables.keepVersionsThrough = seq));
+    const tableBytesMax = options.tableBytesMax ?? logOptions.segmentBytesMax;
+    const parts = {
+      fileSystem,
+      clock,
+      tables,
+      snapshots,
+      runner: options.runner ?? runnerFor(fileSystem, clock),
+      pressure: pace,
+      tableBytesMax,
+      levelBytesBase: options.levelBytesBase ?? 8 * tableBytesMax,
+      diskHeadroomBytes: options.diskHeadroomBytes ?? diskHeadroomBytes,
+      failed: (error: unknown) => writer.abandon(error),
+    };
+    const housekeeping = new Housekeeping({
+      parts,
+      log: writer,
+      memtables,
+      checkpointIntervalMs: options.checkpointIntervalMs ?? checkpointIntervalMs,
+      recycle: (image) => logOptions.images.recycle(image),
+    });
+    const tornTail =
+      verdict.kind === "torn" && tornFile !== undefined
+        ? { file: tornFile, bytes: verdict.bytes }
+        : undefined;
+    const { syncMode, pageEntriesMax = pageEntriesMaxDefault } = options;
+    const whole = {
+      pageEntriesMax,
+      directory,
+      syncMode,
+      writer,
+      ownership,
+      memtables,
+      tables,
+      snapshots,
+      housekeeping,
+    };
+    const built = new Engine({ ...whole, tornTail });
+    ownership.onTakenOver = async () => {
+      const fenced = new WalFencedError(directory);
+      await housekeeping.close(fenced);
+      await writer.stop(fenced);
+      tables.close();
+      built.faulted(fenced);
+    };
+    engine = built;
+    housekeeping.start();
+    return built;
+  }
+}
+
+/** Makes the list of tables this boot's own, or begins it, and removes what it does not list. */
+async function settleTables(
+  { writer, ownership }: OpenedLog,
+  recovery: Recovery,
+  options: EngineOptions & { fileSystem: FileSystem; cacheBytesMax: number },
+): Promise<TableStore> {
+  const { fileSystem, cacheBytesMax, segmentBytesMax = segmentBytesMaxDefault } = options;
+  const directories = storeDirectories(options.directory);
+  const manifestOptions = {
+    assertInPlace: () => ownership.assertInPlace(),
+    manifestBytesMax: options.manifestBytesMax ?? Math.min(manifestBytesMax, segmentBytesMax),
+  };
+  fileSystem.makeDirectory(directories.tables);
+  await fileSystem.syncDirectory(options.directory);
+  let { tables } = recovery;
+  if (tables === undefined) {
+    const { storeId } = writer;
+    const hashSeed = recovery.memtables.hashSeed;
+    const manifest = await createManifest(fileSystem, directories.manifest, {
+      storeId,
+      hashSeed,
+      ...manifestOptions,
+    });
+    tables = recovery.tables = new TableStore(fileSystem, directories.tables, manifest.state, cacheBytesMax);
+    tables.manifest = manifest;
+  } else {
+    tables.manifest = (await openManifest(fileSystem, directories.manifest, manifestOptions))!;
+  }
+  tables.removeStrays();
+  return tables;
+}
+
+function runnerFor(fileSystem: FileSystem, clock: Clock): JobRunner {
+  return fileSystem === realFileSystem ? new WorkerRunner(clock) : new InlineRunner(fileSystem, clock);
 }
 
 function walOptions(options: EngineOptions): WalOptions {
@@ -89,26 +199,5 @@ function walOptions(options: EngineOptions): WalOptions {
     ...(fileSystem === undefined ? {} : { fileSystem }),
     clock: clock ?? systemClock,
     random: random ?? systemRandom,
-  };
-}
-
-/** Indexes every record where recovery read it; the bytes stay where they are. */
-function replayInto(memtables: MemtableStack) {
-  const cursor = new RecordCursor();
-  return {
-    segment(header: { firstSeq: number }, bytes: Buffer): void {
-      memtables.begin(bytes, header.firstSeq - 1);
-    },
-    group(bytes: Buffer, group: { firstSeq: number }, payloadStart: number, payloadEnd: number): void {
-      const memtable = memtables.newest;
-      cursor.open(bytes, payloadStart, payloadEnd, group.firstSeq);
-      while (cursor.next()) {
-        const { type, keyStart, keyEnd, valueEnd, commitSeq } = cursor;
-        if (type !== recordType.put && type !== recordType.delete) continue;
-        const hash = memtables.hash(bytes, keyStart, keyEnd);
-        if (type === recordType.delete) memtable.delete(hash, keyStart, keyEnd - keyStart, commitSeq);
-        else memtable.put(hash, keyStart, keyEnd - keyStart, valueEnd - keyEnd, commitSeq);
-      }
-    },
   };
 }

@@ -21,14 +21,27 @@ export interface Store {
   /** So much waits for the disk that callers should bring nothing more until the next advance. */
   readonly congested: boolean;
 
-  get(id: number, key: Buffer, keyStart: number, keyEnd: number, replies: Replies): void;
+  /** `snapshotId` 0 reads the newest state, here and in getMany. */
+  get(id: number, key: Buffer, keyStart: number, keyEnd: number, snapshotId: number, replies: Replies): void;
   put(id: number, write: Write, replies: Replies): void;
   delete(id: number, write: Write, replies: Replies): void;
   /** All operations or none. The cursor is read from its beginning, possibly twice. */
   batch(id: number, operations: OperationCursor, replies: Replies): void;
   /** Answers a page: entries of a prefix of `keys`, in their order, at least one; absent keys with version 0. */
-  getMany(id: number, keys: KeyCursor, replies: Replies): void;
-  scan(id: number, range: ScanRange, replies: Replies): void;
+  getMany(id: number, keys: KeyCursor, snapshotId: number, replies: Replies): void;
+  /** `snapshotId` 0: the newest state; `snapshotWanted`: the same, and a snapshot of it if there are more pages. */
+  scan(id: number, range: ScanRange, snapshotId: number, replies: Replies): void;
+
+  /** Keeps the state of now readable for so long, and again so long from each use on. */
+  openSnapshot(id: number, leaseMs: number, replies: Replies): void;
+  renewSnapshot(id: number, snapshotId: number, leaseMs: number, replies: Replies): void;
+  /** Also of one that is gone already. */
+  closeSnapshot(id: number, snapshotId: number, replies: Replies): void;
+
+  /** Moves what was written so far out of the log. Answered when that is done, with the seq up to which it is. */
+  checkpoint(id: number, replies: Replies): void;
+  /** A checkpoint, and then everything is merged as far as it goes. Answered when that is done. */
+  compact(id: number, replies: Replies): void;
 
   stats(): Record<string, unknown>;
 
@@ -68,21 +81,32 @@ export interface Replies {
    * of a scan may have version 0: no entry, but the key that a limit stopped at, behind which the next page begins.
    */
   pageEntry(
-    bytes: Buffer,
+    keyBytes: Buffer,
     keyStart: number,
     keyEnd: number,
     version: number,
+    valueBytes: Buffer,
     valueStart: number,
     valueEnd: number,
   ): void;
-  /** The answer to getMany and scan. `more`: the limit of a page, not the end of the range, stopped it. */
-  page(id: number, more: boolean, visibleAt: number): void;
+  /**
+   * The answer to getMany and scan. `more`: the limit of a page, not the end of the range, stopped it. `snapshotId`:
+   * the one that a scan opened for its further pages; else 0.
+   */
+  page(id: number, more: boolean, snapshotId: number, visibleAt: number): void;
+  /** The answer to openSnapshot and renewSnapshot. */
+  snapshot(id: number, snapshotId: number, seq: number, leaseMs: number, visibleAt: number): void;
+  /** The answer to closeSnapshot, checkpoint and compact. `seq` is the checkpoint's; of the others 0. */
+  done(id: number, seq: number, visibleAt: number): void;
   /** The request was refused, and nothing happened. */
   refused(id: number, refusal: HoldfastError, visibleAt: number): void;
 }
 
 /** `ifVersion` of a write that goes through whatever is there. */
 export const unconditional = -1;
+
+/** The snapshot that a scan asks for when its first page does not hold everything. */
+export const snapshotWanted = -1;
 
 /** One put or delete, as ranges of `bytes`. A delete has no value; its range is empty. */
 export interface Write {
@@ -124,4 +148,6 @@ export interface ScanRange {
   readonly after: Uint8Array | undefined;
   /** Entries wanted; 0: as many as a page holds. */
   readonly limit: number;
+  /** Values are left out of the page: each is empty. */
+  readonly keysOnly: boolean;
 }

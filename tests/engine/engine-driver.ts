@@ -11,6 +11,9 @@ export interface Answer {
   value?: string | undefined;
   entries?: [key: string, value: string | undefined, version: number][];
   more?: boolean;
+  snapshotId?: number;
+  seq?: number;
+  leaseMs?: number;
   refusal?: HoldfastError;
 }
 
@@ -42,9 +45,9 @@ export class EngineDriver {
     );
   }
 
-  get(key: string): Answer {
+  get(key: string, snapshotId = 0): Answer {
     const bytes = Buffer.from(key, "latin1");
-    return this.#ask((replies) => this.engine.get(1, bytes, 0, bytes.length, replies));
+    return this.#ask((replies) => this.engine.get(1, bytes, 0, bytes.length, snapshotId, replies));
   }
 
   put(key: string, value: string, ifVersion = unconditional): Answer {
@@ -74,7 +77,7 @@ export class EngineDriver {
     return this.#ask((replies) => this.engine.batch(1, cursor, replies));
   }
 
-  getMany(keys: readonly string[]): Answer {
+  getMany(keys: readonly string[], snapshotId = 0): Answer {
     const cursor = {
       bytes: Buffer.from(keys.join(""), "latin1"),
       keyStart: 0,
@@ -91,7 +94,7 @@ export class EngineDriver {
         return true;
       },
     };
-    return this.#ask((replies) => this.engine.getMany(1, cursor, replies));
+    return this.#ask((replies) => this.engine.getMany(1, cursor, snapshotId, replies));
   }
 
   scan(
@@ -99,6 +102,7 @@ export class EngineDriver {
       reverse?: boolean;
       limit?: number;
     } = {},
+    snapshotId = 0,
   ): Answer {
     const bytes = (word: string | undefined) =>
       word === undefined ? undefined : Buffer.from(word, "latin1");
@@ -109,20 +113,46 @@ export class EngineDriver {
       after: bytes(words.after),
       reverse: words.reverse ?? false,
       limit: words.limit ?? 0,
+      keysOnly: false,
     };
-    return this.#ask((replies) => this.engine.scan(1, range, replies));
+    return this.#ask((replies) => this.engine.scan(1, range, snapshotId, replies));
   }
 
-  /** Every key and value, in order, over as many pages as it takes. */
-  all(words: Parameters<EngineDriver["scan"]>[0] = {}): [key: string, value: string | undefined][] {
+  /** Every key and value, in order, over as many pages as it takes; without a snapshot each page by itself. */
+  all(
+    words: Parameters<EngineDriver["scan"]>[0] = {},
+    snapshotId = 0,
+  ): [key: string, value: string | undefined][] {
     const all: [string, string | undefined][] = [];
     let after: string | undefined;
     for (;;) {
-      const page = this.scan({ ...words, ...(after === undefined ? {} : { after }) });
+      const page = this.scan({ ...words, ...(after === undefined ? {} : { after }) }, snapshotId);
       for (const [key, value, version] of page.entries!) if (version > 0) all.push([key, value]);
       if (!page.more) return all;
       after = page.entries!.at(-1)![0];
     }
+  }
+
+  openSnapshot(leaseMs = 0): Answer {
+    return this.#ask((replies) => this.engine.openSnapshot(1, leaseMs, replies));
+  }
+
+  renewSnapshot(snapshotId: number, leaseMs = 0): Answer {
+    return this.#ask((replies) => this.engine.renewSnapshot(1, snapshotId, leaseMs, replies));
+  }
+
+  closeSnapshot(snapshotId: number): Answer {
+    return this.#ask((replies) => this.engine.closeSnapshot(1, snapshotId, replies));
+  }
+
+  /** Resolves with the seq up to which everything is in tables. */
+  async checkpoint(): Promise<number> {
+    const { seq } = await this.#askAndWait((replies) => this.engine.checkpoint(1, replies));
+    return seq!;
+  }
+
+  async compact(): Promise<void> {
+    await this.#askAndWait((replies) => this.engine.compact(1, replies));
   }
 
   /** Resolves once the seq may be acknowledged. */
@@ -140,26 +170,36 @@ export class EngineDriver {
 
   #ask(request: (replies: Replies) => void): Answer {
     const answers: Answer[] = [];
-    const entries: NonNullable<Answer["entries"]> = [];
-    request({
-      entry(_id, version, bytes, valueStart, valueEnd, visibleAt) {
-        answers.push({
-          version,
-          visibleAt,
-          value: version === 0 ? undefined : text(bytes, valueStart, valueEnd),
-        });
-      },
-      written: (_id, version, visibleAt) => answers.push({ version, visibleAt }),
-      pageEntry(bytes, keyStart, keyEnd, version, valueStart, valueEnd) {
-        const value = version === 0 ? undefined : text(bytes, valueStart, valueEnd);
-        entries.push([text(bytes, keyStart, keyEnd), value, version]);
-      },
-      page: (_id, more, visibleAt) => answers.push({ entries, more, visibleAt }),
-      refused: (_id, refusal, visibleAt) => answers.push({ refusal, visibleAt }),
-    });
+    request(collect((answer) => answers.push(answer)));
     if (answers.length !== 1) throw new Error(`one request got ${answers.length} answers`);
     return answers[0]!;
   }
+
+  /** For what is answered later. Rejects with the refusal. */
+  #askAndWait(request: (replies: Replies) => void): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      request(collect((answer) => (answer.refusal === undefined ? resolve(answer) : reject(answer.refusal))));
+    });
+  }
+}
+
+function collect(answered: (answer: Answer) => void): Replies {
+  const entries: NonNullable<Answer["entries"]> = [];
+  return {
+    entry(_id, version, bytes, valueStart, valueEnd, visibleAt) {
+      const value = version === 0 ? undefined : text(bytes, valueStart, valueEnd);
+      answered({ version, visibleAt, value });
+    },
+    written: (_id, version, visibleAt) => answered({ version, visibleAt }),
+    pageEntry(keyBytes, keyStart, keyEnd, version, valueBytes, valueStart, valueEnd) {
+      const value = version === 0 ? undefined : text(valueBytes, valueStart, valueEnd);
+      entries.push([text(keyBytes, keyStart, keyEnd), value, version]);
+    },
+    page: (_id, more, snapshotId, visibleAt) => answered({ entries, more, snapshotId, visibleAt }),
+    snapshot: (_id, snapshotId, seq, leaseMs, visibleAt) => answered({ snapshotId, seq, leaseMs, visibleAt }),
+    done: (_id, seq, visibleAt) => answered({ seq, visibleAt }),
+    refused: (_id, refusal, visibleAt) => answered({ refusal, visibleAt }),
+  };
 }
 
 function toWrite({ key, value = "", ifVersion = unconditional }: WriteWords): Write {

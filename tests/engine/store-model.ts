@@ -9,16 +9,25 @@ export class StoreModel {
     this.currentSeq = version;
   }
 
-  get(key: string): { version: number; value: string } | undefined {
-    const change = this.#changes.findLast((candidate) => candidate.key === key);
+  /** Of the newest change; the store gives numbers to records of its own, too. */
+  get lastVersion(): number {
+    return this.#changes.at(-1)?.version ?? 0;
+  }
+
+  /** As it was at `seq`. */
+  get(key: string, seq = Infinity): { version: number; value: string } | undefined {
+    const change = this.#changes.findLast((candidate) => candidate.key === key && candidate.version <= seq);
     return change?.value === undefined ? undefined : { version: change.version, value: change.value };
   }
 
-  scan(words: { start?: string; end?: string; prefix?: string; reverse?: boolean }): [string, string][] {
+  scan(
+    words: { start?: string; end?: string; prefix?: string; reverse?: boolean },
+    seq = Infinity,
+  ): [string, string][] {
     const { start = "", end, prefix = "", reverse = false } = words;
     const found: [string, string][] = [];
     for (const key of new Set(this.#changes.map((change) => change.key))) {
-      const entry = this.get(key);
+      const entry = this.get(key, seq);
       const inside = key >= start && (end === undefined || key < end) && key.startsWith(prefix);
       if (entry !== undefined && inside) found.push([key, entry.value]);
     }

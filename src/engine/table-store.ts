@@ -1,0 +1,134 @@
+import { join } from "node:path";
+import type { Manifest } from "../manifest/manifest.ts";
+import type { ManifestState, TableEntry } from "../manifest/manifest-state.ts";
+import { BlockCache } from "../table/block-cache.ts";
+import { TableCorruptionError } from "../table/errors.ts";
+import { tableName, tableNumberOf } from "../table/table-format.ts";
+import { TableReader } from "../table/table-reader.ts";
+import type { FileSystem } from "../vfs/file-system.ts";
+import { OpenTable } from "./open-table.ts";
+import { TableSet } from "./table-set.ts";
+
+/** What changes at once: all of it is in the manifest, or nothing. */
+export interface TableChange {
+  added: TableEntry[];
+  /** Numbers. A table that only moves to another level is removed and added. */
+  removed: number[];
+  /** Everything up to it is in tables from now on. */
+  coveredSeq: number;
+  /** The segment of the log that is written to. */
+  segmentNumber: number;
+}
+
+/**
+ * The tables of a store, open, and the manifest that says which they are. A change is durable in the manifest before
+ * anybody reads by it, and files go only after the manifest has forgotten them, durably.
+ */
+export class TableStore {
+  readonly set: TableSet;
+  readonly cache: BlockCache;
+  readonly directory: string;
+  readonly #fileSystem: FileSystem;
+  #manifest: Manifest | undefined;
+  #state: ManifestState;
+  #nextTableNumber: number;
+  /** Changes take turns: each begins with what the one before it left. */
+  #turn: Promise<void> = Promise.resolve();
+
+  /** Opens every table that the state lists; throws TableCorruptionError, with nothing changed. */
+  constructor(fileSystem: FileSystem, directory: string, state: ManifestState, cacheBytesMax: number) {
+    this.#fileSystem = fileSystem;
+    this.directory = directory;
+    this.#state = state;
+    this.#nextTableNumber = state.nextTableNumber;
+    this.cache = new BlockCache(cacheBytesMax);
+    this.set = new TableSet(state.tables.map((entry) => this.#open(entry)));
+  }
+
+  get state(): ManifestState {
+    return this.#state;
+  }
+
+  get coveredSeq(): number {
+    return this.#state.coveredSeq;
+  }
+
+  /** Where changes are written, once nothing stands against them any more. */
+  set manifest(manifest: Manifest) {
+    this.#manifest = manifest;
+    this.#state = manifest.state;
+  }
+
+  get manifestBytes(): number {
+    return this.#manifest?.bytes ?? 0;
+  }
+
+  /** The first of so many numbers that no table has, had, or will have from anybody else. */
+  reserveNumbers(count: number): number {
+    const first = this.#nextTableNumber;
+    this.#nextTableNumber += count;
+    return first;
+  }
+
+  /** Resolves when the change is durable and in effect. `effective` is called in the turn in which it takes effect. */
+  async change(change: () => TableChange, effective: () => void = () => {}): Promise<void> {
+    const before = this.#turn;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#turn = promise;
+    await before;
+    try {
+      await this.#change(change(), effective);
+    } finally {
+      resolve();
+    }
+  }
+
+  async #change(change: TableChange, effective: () => void): Promise<void> {
+    const manifest = this.#manifest!;
+    const present = new Map([...this.set].map((table) => [table.entry.number, table]));
+    const added = change.added.map((entry) => {
+      const moved = present.get(entry.number);
+      return moved === undefined ? this.#open(entry) : new OpenTable(entry, moved.reader);
+    });
+    await manifest.apply({ ...change, nextTableNumber: this.#nextTableNumber });
+    this.#state = manifest.state;
+    const gone = this.set.apply(added, change.removed);
+    effective();
+    const stayed = new Set(added.map((table) => table.reader));
+    for (const { reader } of gone) {
+      if (stayed.has(reader)) continue;
+      // Nobody reads across turns, so nobody holds it now. A crash may bring the name back; the next start removes it.
+      reader.close();
+      this.#fileSystem.unlink(reader.path);
+    }
+  }
+
+  /** Removes files that the manifest does not know: what jobs left that a crash or a full disk ended. */
+  removeStrays(): void {
+    const known = new Set(this.#state.tables.map((table) => table.number));
+    for (const name of this.#fileSystem.list(this.directory)) {
+      const number = tableNumberOf(name.replace(/\.tmp$/, ""));
+      if (number === undefined || (known.has(number) && !name.endsWith(".tmp"))) continue;
+      this.#fileSystem.unlink(join(this.directory, name));
+    }
+  }
+
+  close(): void {
+    for (const { reader } of this.set) reader.close();
+    this.#manifest?.close();
+  }
+
+  #open(entry: TableEntry): OpenTable {
+    const { number } = entry;
+    const { storeId, hashSeed } = this.#state;
+    const path = join(this.directory, tableName(number));
+    const reader = TableReader.open(this.#fileSystem, path, { storeId, number, hashSeed }, this.cache);
+    const { summary } = reader;
+    for (const field of ["bytes", "entryCount", "versionMin", "versionMax", "fileChecksum"] as const) {
+      if (summary[field] === entry[field]) continue;
+      const problem = `its ${field} is ${summary[field]} where the manifest says ${entry[field]}`;
+      throw new TableCorruptionError(path, 0, problem);
+    }
+    return new OpenTable(entry, reader);
+  }
+}
