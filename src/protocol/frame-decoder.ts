@@ -60,6 +60,11 @@ export class FrameDecoder {
     return false;
   }
 
+  /** The payload of the frame that is not whole yet, as far as it came, once `next` returned false. A view for now. */
+  unfinished(): Buffer {
+    return this.#gathered.subarray(Math.min(prefixBytes, this.#gatheredLength), this.#gatheredLength);
+  }
+
   /** Takes a frame that the chunk holds whole, or moves the beginning of one out of the chunk. */
   #take(): boolean {
     const start = this.#chunkOffset + prefixBytes;

@@ -15,6 +15,11 @@ export const opcode = {
   batch: 6,
   scan: 7,
   stats: 8,
+  checkpoint: 9,
+  compact: 10,
+  openSnapshot: 11,
+  renewSnapshot: 12,
+  closeSnapshot: 13,
 } as const;
 
 export type Opcode = (typeof opcode)[keyof typeof opcode];
@@ -28,3 +33,9 @@ export const correlationIdMax = 0xffff_ffff;
 
 /** `ifVersion` of a write that goes through whatever is there; on the wire it is nil, or left out. */
 export const unconditional = -1;
+
+/** The snapshot of a read that is to see the newest state; on the wire it is nil, or left out. */
+export const newestState = 0;
+
+/** The snapshot of a scan that wants one opened for its further pages; on the wire it is 0, which names none. */
+export const snapshotWanted = -1;

@@ -1,4 +1,5 @@
 import type { Buffer } from "node:buffer";
+import { assert } from "../lib/assert.ts";
 import { ByteWriter } from "../lib/byte-writer.ts";
 import { pageBytesMax } from "../lib/limits.ts";
 import {
@@ -13,6 +14,7 @@ import {
   writeNil,
   writeUint,
 } from "./msgpack-writer.ts";
+import { newestState } from "./opcodes.ts";
 import { status } from "./status.ts";
 
 /**
@@ -33,37 +35,44 @@ export class PageEncoder {
    * that is allowed for the last entry of a page, and only says how far the scan came.
    */
   add(
-    bytes: Buffer,
+    keyBytes: Buffer,
     keyStart: number,
     keyEnd: number,
     version: number,
+    valueBytes: Buffer,
     valueStart: number,
     valueEnd: number,
   ): void {
     const entries = this.#entries;
-    const keyBytes = keyEnd - keyStart;
-    let offset = entries.reserve(2 * headBytesMax + uintBytesMax + keyBytes + valueEnd - valueStart);
+    const keyLength = keyEnd - keyStart;
+    let offset = entries.reserve(2 * headBytesMax + uintBytesMax + keyLength + valueEnd - valueStart);
     const target = entries.bytes;
-    if (keyBytes > 0) {
-      offset = writeBinRange(target, offset, bytes, keyStart, keyEnd);
+    if (keyLength > 0) {
+      offset = writeBinRange(target, offset, keyBytes, keyStart, keyEnd);
       this.#elements++;
     }
     offset = writeUint(target, offset, version);
     if (version === 0) offset = writeNil(target, offset);
-    else offset = writeBinRange(target, offset, bytes, valueStart, valueEnd);
+    else offset = writeBinRange(target, offset, valueBytes, valueStart, valueEnd);
     this.#elements += 2;
     entries.length = offset;
   }
 
-  /** Appends the page to `writer` and begins the next. `more`: there is more behind it. */
-  finish(writer: ByteWriter, id: number, more: boolean): void {
+  /**
+   * Appends the page to `writer` and begins the next. `more`: there is more behind it. `snapshotId`: the one that
+   * was opened for what is behind it, or `newestState` for none.
+   */
+  finish(writer: ByteWriter, id: number, more: boolean, snapshotId: number = newestState): void {
+    assert(snapshotId === newestState || more, "a snapshot is opened for further pages only");
     const entries = this.#entries;
-    const start = reserveFrame(writer, headBytesMax + entries.length + 1);
+    const start = reserveFrame(writer, headBytesMax + entries.length + 1 + uintBytesMax);
     const { bytes } = writer;
-    let offset = writeHead(bytes, start, 4, id, status.OK);
+    let offset = writeHead(bytes, start, snapshotId === newestState ? 4 : 5, id, status.OK);
     offset = writeArray(bytes, offset, this.#elements);
     offset += entries.bytes.copy(bytes, offset, 0, entries.length);
-    endFrame(writer, start, writeBoolean(bytes, offset, more));
+    offset = writeBoolean(bytes, offset, more);
+    if (snapshotId !== newestState) offset = writeUint(bytes, offset, snapshotId);
+    endFrame(writer, start, offset);
     this.clear();
   }
 

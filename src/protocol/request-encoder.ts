@@ -13,7 +13,14 @@ import {
   writeStr,
   writeUint,
 } from "./msgpack-writer.ts";
-import { batchOperation, opcode, protocolName, protocolVersion } from "./opcodes.ts";
+import {
+  batchOperation,
+  newestState,
+  opcode,
+  protocolName,
+  protocolVersion,
+  snapshotWanted,
+} from "./opcodes.ts";
 
 /**
  * Each function appends one whole frame, length prefix included. Optional arguments at the end are left out,
@@ -59,6 +66,10 @@ export interface ScanOptions {
   /** Entries wanted; 0: as many as a page holds. */
   readonly limit?: number | undefined;
   readonly after?: Uint8Array | undefined;
+  /** The snapshot to read, `snapshotWanted` for one of this very state, or `newestState`, which is the default. */
+  readonly snapshotId?: number | undefined;
+  /** Values are left out: each is empty. */
+  readonly keysOnly?: boolean | undefined;
 }
 
 export function encodePing(writer: ByteWriter, id: number): void {
@@ -69,21 +80,60 @@ export function encodeStats(writer: ByteWriter, id: number): void {
   encodeBare(writer, id, opcode.stats);
 }
 
-export function encodeGet(writer: ByteWriter, id: number, key: Uint8Array): void {
-  const start = reserveFrame(writer, headBytesMax + key.length);
-  const { bytes } = writer;
-  const offset = writeHead(bytes, start, 3, id, opcode.get);
-  endFrame(writer, start, writeBin(bytes, offset, key));
+export function encodeCheckpoint(writer: ByteWriter, id: number): void {
+  encodeBare(writer, id, opcode.checkpoint);
 }
 
-export function encodeGetMany(writer: ByteWriter, id: number, keys: readonly Uint8Array[]): void {
-  let bodyBytesMax = headBytesMax;
+export function encodeCompact(writer: ByteWriter, id: number): void {
+  encodeBare(writer, id, opcode.compact);
+}
+
+/** `leaseMs` 0: as long as the server thinks right. */
+export function encodeOpenSnapshot(writer: ByteWriter, id: number, leaseMs: number): void {
+  encodeNumbers(writer, id, opcode.openSnapshot, [leaseMs]);
+}
+
+export function encodeRenewSnapshot(
+  writer: ByteWriter,
+  id: number,
+  snapshotId: number,
+  leaseMs: number,
+): void {
+  encodeNumbers(writer, id, opcode.renewSnapshot, [snapshotId, leaseMs]);
+}
+
+export function encodeCloseSnapshot(writer: ByteWriter, id: number, snapshotId: number): void {
+  encodeNumbers(writer, id, opcode.closeSnapshot, [snapshotId]);
+}
+
+export function encodeGet(
+  writer: ByteWriter,
+  id: number,
+  key: Uint8Array,
+  snapshotId: number = newestState,
+): void {
+  const start = reserveFrame(writer, headBytesMax + key.length + uintBytesMax);
+  const { bytes } = writer;
+  let offset = writeHead(bytes, start, snapshotId === newestState ? 3 : 4, id, opcode.get);
+  offset = writeBin(bytes, offset, key);
+  if (snapshotId !== newestState) offset = writeUint(bytes, offset, snapshotId);
+  endFrame(writer, start, offset);
+}
+
+export function encodeGetMany(
+  writer: ByteWriter,
+  id: number,
+  keys: readonly Uint8Array[],
+  snapshotId: number = newestState,
+): void {
+  let bodyBytesMax = headBytesMax + uintBytesMax;
   for (const key of keys) bodyBytesMax += headBytesMax + key.length;
   const start = reserveFrame(writer, bodyBytesMax);
   const { bytes } = writer;
-  let offset = writeHead(bytes, start, 3, id, opcode.getMany);
+  let offset = writeHead(bytes, start, snapshotId === newestState ? 3 : 4, id, opcode.getMany);
   offset = writeArray(bytes, offset, keys.length);
   for (const key of keys) offset = writeBin(bytes, offset, key);
+  if (snapshotId !== newestState) offset = writeUint(bytes, offset, snapshotId);
   endFrame(writer, start, offset);
 }
 
@@ -149,17 +199,20 @@ export function encodeBatch(
 }
 
 export function encodeScan(writer: ByteWriter, id: number, options: ScanOptions = none): void {
-  const { start: from, end: to, prefix, after } = options;
+  const { start: from, end: to, prefix, after, snapshotId = newestState, keysOnly = false } = options;
+  const optional = keysOnly ? 3 : snapshotId !== newestState ? 2 : after !== undefined ? 1 : 0;
   const keyBytes = (from?.length ?? 0) + (to?.length ?? 0) + (prefix?.length ?? 0) + (after?.length ?? 0);
-  const start = reserveFrame(writer, 4 * headBytesMax + keyBytes + 1 + uintBytesMax);
+  const start = reserveFrame(writer, 4 * headBytesMax + keyBytes + 2 + 2 * uintBytesMax);
   const { bytes } = writer;
-  let offset = writeHead(bytes, start, after === undefined ? 7 : 8, id, opcode.scan);
+  let offset = writeHead(bytes, start, 7 + optional, id, opcode.scan);
   offset = writeBinOrNil(bytes, offset, from);
   offset = writeBinOrNil(bytes, offset, to);
   offset = writeBinOrNil(bytes, offset, prefix);
   offset = writeBoolean(bytes, offset, options.reverse ?? false);
   offset = writeUint(bytes, offset, options.limit ?? 0);
-  if (after !== undefined) offset = writeBin(bytes, offset, after);
+  if (optional > 0) offset = writeBinOrNil(bytes, offset, after);
+  if (optional > 1) offset = writeSnapshotId(bytes, offset, snapshotId);
+  if (optional > 2) offset = writeBoolean(bytes, offset, true);
   endFrame(writer, start, offset);
 }
 
@@ -191,6 +244,19 @@ const operationBytesMax = 2 + 2 * headBytesMax + 2 * uintBytesMax;
 function encodeBare(writer: ByteWriter, id: number, kind: number): void {
   const start = reserveFrame(writer, 0);
   endFrame(writer, start, writeHead(writer.bytes, start, 2, id, kind));
+}
+
+function encodeNumbers(writer: ByteWriter, id: number, kind: number, numbers: readonly number[]): void {
+  const start = reserveFrame(writer, numbers.length * uintBytesMax);
+  const { bytes } = writer;
+  let offset = writeHead(bytes, start, 2 + numbers.length, id, kind);
+  for (const number of numbers) offset = writeUint(bytes, offset, number);
+  endFrame(writer, start, offset);
+}
+
+function writeSnapshotId(bytes: Buffer, offset: number, snapshotId: number): number {
+  if (snapshotId === newestState) return writeNil(bytes, offset);
+  return writeUint(bytes, offset, snapshotId === snapshotWanted ? 0 : snapshotId);
 }
 
 function writeOperation(bytes: Buffer, start: number, operation: BatchOperation): number {

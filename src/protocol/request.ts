@@ -3,7 +3,14 @@ import * as limits from "../lib/limits.ts";
 import { commitOverheadBytes, operationBytes } from "./batch-bytes.ts";
 import { readHello, type HelloRequest } from "./hello.ts";
 import { MsgpackReader } from "./msgpack-reader.ts";
-import { batchOperation, correlationIdMax, opcode, unconditional, type Opcode } from "./opcodes.ts";
+import {
+  batchOperation,
+  correlationIdMax,
+  newestState,
+  opcode,
+  unconditional,
+  type Opcode,
+} from "./opcodes.ts";
 import { beyondLimit, ProtocolError, RefusedError } from "./protocol-error.ts";
 import { readScan, type ScanRequest } from "./scan-request.ts";
 import { status } from "./status.ts";
@@ -49,6 +56,10 @@ export class RequestDecoder {
   isDelete = false;
   /** Operations of the batch, or keys of the getMany. */
   operationCount = 0;
+  /** The snapshot that a get or a getMany reads, or `newestState`; and the one to renew or to close. */
+  snapshotId: number = newestState;
+  /** How long a snapshot is to last, in milliseconds; 0: as long as the server thinks right. */
+  leaseMs = 0;
 
   hello: HelloRequest | undefined;
   scan: ScanRequest | undefined;
@@ -114,11 +125,14 @@ export class RequestDecoder {
     this.expiresAtMs = 0;
     this.requestNumber = 0;
     this.operationCount = 0;
+    this.snapshotId = newestState;
+    this.leaseMs = 0;
 
     switch (this.opcode) {
       case opcode.get:
-        this.#expectArguments("get", argumentCount, 1, 1);
+        this.#expectArguments("get", argumentCount, 1, 2);
         this.#readKey();
+        if (argumentCount > 1) this.snapshotId = this.#readSnapshotIdOrNil();
         break;
       case opcode.put:
         this.#expectArguments("put", argumentCount, 2, 5);
@@ -138,8 +152,9 @@ export class RequestDecoder {
         this.isDelete = true;
         break;
       case opcode.getMany:
-        this.#expectArguments("getMany", argumentCount, 1, 1);
+        this.#expectArguments("getMany", argumentCount, 1, 2);
         this.#readKeys();
+        if (argumentCount > 1) this.snapshotId = this.#readSnapshotIdOrNil();
         break;
       case opcode.batch:
         this.#expectArguments("batch", argumentCount, 1, 2);
@@ -147,7 +162,7 @@ export class RequestDecoder {
         if (argumentCount > 1) this.requestNumber = this.#readRequestNumber();
         break;
       case opcode.scan:
-        this.#expectArguments("scan", argumentCount, 5, 6);
+        this.#expectArguments("scan", argumentCount, 5, 8);
         this.scan = readScan(reader, argumentCount, this.#limits.keyBytesMax);
         break;
       case opcode.hello:
@@ -158,6 +173,25 @@ export class RequestDecoder {
         break;
       case opcode.stats:
         this.#expectArguments("stats", argumentCount, 0, 0);
+        break;
+      case opcode.checkpoint:
+        this.#expectArguments("checkpoint", argumentCount, 0, 0);
+        break;
+      case opcode.compact:
+        this.#expectArguments("compact", argumentCount, 0, 0);
+        break;
+      case opcode.openSnapshot:
+        this.#expectArguments("openSnapshot", argumentCount, 1, 1);
+        this.leaseMs = reader.uint();
+        break;
+      case opcode.renewSnapshot:
+        this.#expectArguments("renewSnapshot", argumentCount, 2, 2);
+        this.snapshotId = this.#readSnapshotId();
+        this.leaseMs = reader.uint();
+        break;
+      case opcode.closeSnapshot:
+        this.#expectArguments("closeSnapshot", argumentCount, 1, 1);
+        this.snapshotId = this.#readSnapshotId();
         break;
       default:
         throw new RefusedError(
@@ -204,6 +238,16 @@ export class RequestDecoder {
     const requestNumber = this.#reader.uintOr(-1);
     if (requestNumber === 0) throw invalid("a request number of 0 means nothing; send nil for none");
     return requestNumber === -1 ? 0 : requestNumber;
+  }
+
+  #readSnapshotIdOrNil(): number {
+    return this.#reader.nil() ? newestState : this.#readSnapshotId();
+  }
+
+  #readSnapshotId(): number {
+    const snapshotId = this.#reader.uint();
+    if (snapshotId === 0) throw invalid("no snapshot has the id 0");
+    return snapshotId;
   }
 
   #readKeys(): void {

@@ -5,7 +5,7 @@ import type { Outcome } from "../lib/errors.ts";
 import { readHelloInfo, type HelloInfo } from "./hello.ts";
 import { readMap, type InfoMap } from "./info-map.ts";
 import { MsgpackReader } from "./msgpack-reader.ts";
-import { correlationIdMax, protocolVersion } from "./opcodes.ts";
+import { correlationIdMax, newestState, protocolVersion } from "./opcodes.ts";
 import { outcome, status, statusName } from "./status.ts";
 
 /**
@@ -43,6 +43,39 @@ export function readHead(bytes: Buffer, start: number, end: number, head: Respon
 export function decodePong(bytes: Buffer, head: ResponseHead): void {
   openBody(bytes, head, 0, "a pong");
   reader.finish();
+}
+
+/** The answer to compact and closeSnapshot: nothing more. */
+export function decodeDone(bytes: Buffer, head: ResponseHead): void {
+  openBody(bytes, head, 0, "the answer to what has no result");
+  reader.finish();
+}
+
+/** The answer to checkpoint: the seq up to which everything is in tables; 0: nothing was ever written. */
+export function decodeCheckpointed(bytes: Buffer, head: ResponseHead): number {
+  openBody(bytes, head, 1, "the answer to checkpoint");
+  const seq = reader.uint();
+  reader.finish();
+  return seq;
+}
+
+export interface SnapshotReply {
+  snapshotId: number;
+  /** What it shows: everything up to this seq, and nothing of later ones. */
+  seq: number;
+  /** How long it lasts from its last use on, as the server granted it. */
+  leaseMs: number;
+}
+
+/** The answer to openSnapshot and renewSnapshot. */
+export function decodeSnapshot(bytes: Buffer, head: ResponseHead): SnapshotReply {
+  openBody(bytes, head, 3, "the answer about a snapshot");
+  const snapshotId = readSnapshotId(reader);
+  const seq = reader.uint();
+  const leaseMs = reader.uint();
+  if (leaseMs === 0) reader.fail("a snapshot lasts for no time");
+  reader.finish();
+  return { snapshotId, seq, leaseMs };
 }
 
 /** The answer to put, delete and batch: the version that every touched entry now has. */
@@ -143,6 +176,8 @@ export class PageCursor implements EntryRange {
   entryCount = 0;
   /** Whether there is more behind this page. */
   more = false;
+  /** The snapshot that a scan's first page opened for the further ones; else `newestState`. */
+  snapshotId: number = newestState;
   /**
    * How far a scan came: what `after` of the next page is. Most often this is the last entry's key, but a scan may
    * also stop at a key that is no longer there, which is no entry. Empty when the page says nothing of any key.
@@ -165,7 +200,11 @@ export class PageCursor implements EntryRange {
     this.#messageStart = head.messageStart;
     this.#messageEnd = head.bodyEnd;
     reader.open(bytes, head.messageStart, head.bodyEnd, head.bodyStart);
-    if (head.bodyElements !== 2) reader.fail(`the element count of a page is 2, not ${head.bodyElements}`);
+    const elementsMax = kind === "scan" ? 3 : 2;
+    if (head.bodyElements < 2 || head.bodyElements > elementsMax) {
+      const expected = kind === "scan" ? "2 or 3" : "2";
+      reader.fail(`the element count of a page is ${expected}, not ${head.bodyElements}`);
+    }
     const elements = reader.array();
     const elementsPerEntry = kind === "scan" ? 3 : 2;
     if (elements % elementsPerEntry !== 0)
@@ -174,10 +213,13 @@ export class PageCursor implements EntryRange {
     this.#entriesStart = reader.offset;
     this.#readEntries(elements / elementsPerEntry);
     this.more = reader.boolean();
+    this.snapshotId = head.bodyElements === 3 ? this.#readSnapshotIdOrNil() : newestState;
     reader.finish();
     if (this.more && elements === 0) reader.fail("an empty page says that there is more");
     if (!this.more && this.entryCount * elementsPerEntry < elements)
       reader.fail("a scan that came to its end says where it stopped");
+    if (!this.more && this.snapshotId !== newestState)
+      reader.fail("a scan that came to its end opened a snapshot");
     this.rewind();
   }
 
@@ -193,6 +235,10 @@ export class PageCursor implements EntryRange {
     this.#entriesRead++;
     this.#readEntry();
     return true;
+  }
+
+  #readSnapshotIdOrNil(): number {
+    return this.#reader.nil() ? newestState : readSnapshotId(this.#reader);
   }
 
   #readEntries(count: number): void {
@@ -227,6 +273,12 @@ function openBody(bytes: Buffer, head: ResponseHead, elements: number, what: str
   reader.open(bytes, head.messageStart, head.bodyEnd, head.bodyStart);
   if (head.bodyElements !== elements)
     reader.fail(`the element count of ${what} is ${elements}, not ${head.bodyElements}`);
+}
+
+function readSnapshotId(reader: MsgpackReader): number {
+  const snapshotId = reader.uint();
+  if (snapshotId === 0) reader.fail("no snapshot has the id 0");
+  return snapshotId;
 }
 
 /** Reads a version and its value: nil if, and only if, the version is 0. */

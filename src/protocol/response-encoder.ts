@@ -46,8 +46,35 @@ export function encodeWritten(writer: ByteWriter, id: number, version: number): 
 }
 
 export function encodePong(writer: ByteWriter, id: number): void {
-  const start = reserveFrame(writer, 0);
-  endFrame(writer, start, writeHead(writer.bytes, start, 2, id, status.OK));
+  encodeBare(writer, id);
+}
+
+/** The answer to openSnapshot and renewSnapshot. */
+export function encodeSnapshot(
+  writer: ByteWriter,
+  id: number,
+  snapshotId: number,
+  seq: number,
+  leaseMs: number,
+): void {
+  const start = reserveFrame(writer, 3 * uintBytesMax);
+  const { bytes } = writer;
+  let offset = writeHead(bytes, start, 5, id, status.OK);
+  offset = writeUint(bytes, offset, snapshotId);
+  offset = writeUint(bytes, offset, seq);
+  endFrame(writer, start, writeUint(bytes, offset, leaseMs));
+}
+
+/** The answer to checkpoint: everything up to `seq` is in tables. 0: nothing was ever written. */
+export function encodeCheckpointed(writer: ByteWriter, id: number, seq: number): void {
+  const start = reserveFrame(writer, uintBytesMax);
+  const offset = writeHead(writer.bytes, start, 3, id, status.OK);
+  endFrame(writer, start, writeUint(writer.bytes, offset, seq));
+}
+
+/** The answer to compact and closeSnapshot. */
+export function encodeDone(writer: ByteWriter, id: number): void {
+  encodeBare(writer, id);
 }
 
 export function encodeHelloReply(writer: ByteWriter, id: number, info: HelloInfo): void {
@@ -88,6 +115,11 @@ export function encodeError(
   offset = writeUint(bytes, offset, outcome);
   for (const detail of details) offset = writeUint(bytes, offset, detail);
   endFrame(writer, start, offset);
+}
+
+function encodeBare(writer: ByteWriter, id: number): void {
+  const start = reserveFrame(writer, 0);
+  endFrame(writer, start, writeHead(writer.bytes, start, 2, id, status.OK));
 }
 
 /** As much of a text as fits into `bytesMax`, never ending inside a character. */

@@ -1,4 +1,5 @@
 import type { MsgpackReader } from "./msgpack-reader.ts";
+import { newestState, snapshotWanted } from "./opcodes.ts";
 import { beyondLimit } from "./protocol-error.ts";
 
 /** What a scan asks for. The keys are views into the frame, valid as long as its bytes are. */
@@ -14,6 +15,10 @@ export interface ScanRequest {
   readonly limit: number;
   /** The last key of the page before: the scan goes on behind it. */
   readonly after: Uint8Array | undefined;
+  /** The snapshot to read; or `newestState`, or `snapshotWanted`. */
+  readonly snapshotId: number;
+  /** Values are left out. */
+  readonly keysOnly: boolean;
 }
 
 export function readScan(reader: MsgpackReader, argumentCount: number, keyBytesMax: number): ScanRequest {
@@ -24,7 +29,16 @@ export function readScan(reader: MsgpackReader, argumentCount: number, keyBytesM
     reverse: reader.boolean(),
     limit: reader.uint(),
     after: argumentCount > 5 ? readBound(reader, keyBytesMax) : undefined,
+    snapshotId: argumentCount > 6 ? readSnapshotId(reader) : newestState,
+    keysOnly: argumentCount > 7 && !reader.nil() && reader.boolean(),
   };
+}
+
+/** The wire's 0 asks for a snapshot, and its nil for none: here it is the other way round, so that 0 is no snapshot. */
+function readSnapshotId(reader: MsgpackReader): number {
+  if (reader.nil()) return newestState;
+  const snapshotId = reader.uint();
+  return snapshotId === 0 ? snapshotWanted : snapshotId;
 }
 
 function readBound(reader: MsgpackReader, keyBytesMax: number): Uint8Array | undefined {

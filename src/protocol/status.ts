@@ -1,6 +1,7 @@
 /**
  * How a request ended: the second element of a response's array. The table in README.md says of each what it
- * means, what to do, and whether the connection goes on. Numbers are never reused.
+ * means, what to do, and whether the connection goes on. Numbers are never reused: 15 was STORE_FULL, from when a
+ * store was held in memory as a whole.
  */
 export const status = {
   OK: 0,
@@ -18,14 +19,18 @@ export const status = {
   VERSION_UNSUPPORTED: 12,
   OVERLOADED: 13,
   INTERNAL: 14,
-  STORE_FULL: 15,
+  SNAPSHOT_EXPIRED: 16,
 } as const;
 
 export type StatusName = keyof typeof status;
 export type StatusCode = (typeof status)[StatusName];
 export type ErrorStatus = Exclude<StatusCode, typeof status.OK>;
 
-const names = Object.keys(status) as StatusName[];
+const names: (StatusName | undefined)[] = [];
+for (const [name, code] of Object.entries(status)) names[code] = name as StatusName;
+
+/** The highest number that is in use. */
+export const statusMax = names.length - 1;
 
 /** The stable name of a status, also the `code` of its error; a number from a newer peer gets a name with the number in it. */
 export function statusName(code: number): string {

@@ -2,6 +2,7 @@ import type { Replies, Store } from "../engine/store.ts";
 import { assert } from "../lib/assert.ts";
 import { opcode } from "../protocol/opcodes.ts";
 import type { RequestDecoder } from "../protocol/request.ts";
+import { CheckpointReplies, type CheckpointAnswers } from "./checkpoint-replies.ts";
 
 /**
  * Hands a decoded request to the store, which answers through `replies`. The decoder itself is the write, the
@@ -9,11 +10,11 @@ import type { RequestDecoder } from "../protocol/request.ts";
  *
  * Hello, ping and stats are answered by the session; they concern the server and not the store.
  */
-export function dispatch(request: RequestDecoder, store: Store, replies: Replies): void {
+export function dispatch(request: RequestDecoder, store: Store, replies: Replies & CheckpointAnswers): void {
   const id = request.correlationId;
   switch (request.opcode) {
     case opcode.get:
-      store.get(id, request.bytes, request.keyStart, request.keyEnd, replies);
+      store.get(id, request.bytes, request.keyStart, request.keyEnd, request.snapshotId, replies);
       return;
     case opcode.put:
       store.put(id, request, replies);
@@ -25,10 +26,25 @@ export function dispatch(request: RequestDecoder, store: Store, replies: Replies
       store.batch(id, request, replies);
       return;
     case opcode.getMany:
-      store.getMany(id, request, replies);
+      store.getMany(id, request, request.snapshotId, replies);
       return;
     case opcode.scan:
-      store.scan(id, request.scan!, replies);
+      store.scan(id, request.scan!, request.scan!.snapshotId, replies);
+      return;
+    case opcode.checkpoint:
+      store.checkpoint(id, new CheckpointReplies(replies));
+      return;
+    case opcode.compact:
+      store.compact(id, replies);
+      return;
+    case opcode.openSnapshot:
+      store.openSnapshot(id, request.leaseMs, replies);
+      return;
+    case opcode.renewSnapshot:
+      store.renewSnapshot(id, request.snapshotId, request.leaseMs, replies);
+      return;
+    case opcode.closeSnapshot:
+      store.closeSnapshot(id, request.snapshotId, replies);
       return;
     default:
       assert(false, "only requests to the store are dispatched to it");

@@ -1,9 +1,10 @@
-import type { Buffer } from "node:buffer";
+import { Buffer } from "node:buffer";
 import type { Store } from "../engine/store.ts";
 import { HoldfastError } from "../lib/errors.ts";
 import { FrameDecoder } from "../protocol/frame-decoder.ts";
 import type { HelloInfo, HelloRequest } from "../protocol/hello.ts";
-import { connectionId, opcode } from "../protocol/opcodes.ts";
+import { connectionId, opcode, unconditional } from "../protocol/opcodes.ts";
+import { peekOpcode } from "../protocol/peek-opcode.ts";
 import { ProtocolError, RefusedError } from "../protocol/protocol-error.ts";
 import type { RequestDecoder } from "../protocol/request.ts";
 import { status } from "../protocol/status.ts";
@@ -40,6 +41,8 @@ export class Intake {
   /** What the peer calls itself. */
   clientName = "";
   requestsTaken = 0;
+  /** The next request, as far as it came, is a write that the store is too congested for. */
+  holdsWrite = false;
   /** What the requests so far cost, roughly: a page or a batch may be as much work as a hundred small ones. */
   effort = 0;
   /** Why the connection has to end; no more is taken then. */
@@ -48,6 +51,8 @@ export class Intake {
   readonly #host: IntakeHost;
   readonly #queue: ResponseQueue;
   readonly #frames: FrameDecoder;
+  /** The frame that the decoder found is still to be taken. */
+  #hasFrame = false;
 
   constructor(host: IntakeHost, queue: ResponseQueue) {
     this.#host = host;
@@ -57,7 +62,8 @@ export class Intake {
 
   /** Bytes that were received and not taken. */
   get bufferedBytes(): number {
-    return this.#frames.bufferedBytes;
+    const frames = this.#frames;
+    return frames.bufferedBytes + (this.#hasFrame ? frames.end - frames.start : 0);
   }
 
   /** The chunk is kept until its last frame was taken. */
@@ -65,15 +71,21 @@ export class Intake {
     this.#frames.push(chunk);
   }
 
-  /** Takes one request. False when there is none that is whole, or when the connection has to end. */
+  /**
+   * Takes one request. False when there is none that is whole, when the connection has to end, or when the next is a
+   * write and has to wait; whatever stands behind it waits with it.
+   */
   take(): boolean {
     const { request } = this.#host;
     const frames = this.#frames;
+    let hasFrame = this.#hasFrame;
     try {
-      if (!frames.next()) return false;
+      hasFrame ||= frames.next();
     } catch (error) {
       return this.#refuse(connectionId, error);
     }
+    if (this.isHeldBack || this.holdsWrite) this.#lookAhead(hasFrame);
+    if (!hasFrame || this.holdsWrite) return false;
     this.requestsTaken++;
     try {
       request.decode(frames.bytes, frames.start, frames.end);
@@ -85,6 +97,20 @@ export class Intake {
     }
     this.#carryOut(request);
     return true;
+  }
+
+  /** Writes have to wait; but not those of strangers or during a drain, which are refused. */
+  get isHeldBack(): boolean {
+    return this.#host.store.congested && !this.#host.isDraining && !this.isGreeting;
+  }
+
+  /** Holds the next request if it has to wait. One that is not whole, too: its rest would only take memory. */
+  #lookAhead(hasFrame: boolean): void {
+    const { bytes, start, end } = this.#frames;
+    const unfinished = hasFrame ? nothing : this.#frames.unfinished();
+    const next = hasFrame ? peekOpcode(bytes, start, end) : peekOpcode(unfinished, 0, unfinished.length);
+    this.holdsWrite = this.isHeldBack && isWrite(next);
+    this.#hasFrame = hasFrame && this.holdsWrite;
   }
 
   /** Throws what forbids this request, here and now. */
@@ -125,7 +151,7 @@ export class Intake {
         return;
       default:
         this.#queue.unanswered++;
-        this.effort += effortOf(request.opcode);
+        this.effort += effortOf(request);
         dispatch(request, store, this.#queue);
     }
   }
@@ -172,6 +198,24 @@ function undecodable(cause: unknown): HoldfastError {
   return new HoldfastError("INTERNAL", message, { cause });
 }
 
-function effortOf(code: number): number {
-  return code === opcode.scan || code === opcode.getMany || code === opcode.batch ? 64 : 1;
+function isWrite(code: number): boolean {
+  return code === opcode.put || code === opcode.delete || code === opcode.batch;
 }
+
+/** Whoever has to know what is there may have to read a block for it, and one from the disk may take 0.1 ms. */
+function effortOf(request: RequestDecoder): number {
+  switch (request.opcode) {
+    case opcode.scan:
+    case opcode.getMany:
+    case opcode.batch:
+    case opcode.checkpoint:
+    case opcode.compact:
+      return 64;
+    case opcode.get:
+      return 4;
+    default:
+      return request.ifVersion === unconditional ? 1 : 4;
+  }
+}
+
+const nothing = Buffer.alloc(0);

@@ -4,16 +4,21 @@ import { assert } from "../lib/assert.ts";
 import type { ByteWriter } from "../lib/byte-writer.ts";
 import type { HoldfastError } from "../lib/errors.ts";
 import type { HelloInfo } from "../protocol/hello.ts";
+import { newestState } from "../protocol/opcodes.ts";
 import type { PageEncoder } from "../protocol/page-encoder.ts";
 import {
+  encodeCheckpointed,
+  encodeDone,
   encodeEntry,
   encodeError,
   encodeHelloReply,
   encodePong,
+  encodeSnapshot,
   encodeStatsReply,
   encodeWritten,
 } from "../protocol/response-encoder.ts";
 import { readHead, ResponseHead } from "../protocol/response-decoder.ts";
+import type { CheckpointAnswers } from "./checkpoint-replies.ts";
 import { interruptionOf, refusalOf, type Refusal } from "./refusal.ts";
 import type { Statistics } from "./statistics.ts";
 import { WaitingResponses } from "./waiting-responses.ts";
@@ -36,7 +41,7 @@ export interface QueueHost {
  * Answers are only collected here. The session says when a batch of them is complete (`flush`), so that there is
  * one system call per chunk read and per group made durable, not one per response.
  */
-export class ResponseQueue implements Replies {
+export class ResponseQueue implements Replies, CheckpointAnswers {
   /** Requests that were handed to the store and have no answer yet. */
   unanswered = 0;
   /** While the session works, it flushes when it is done; an answer at any other time has to call for it. */
@@ -110,21 +115,35 @@ export class ResponseQueue implements Replies {
   }
 
   pageEntry(
-    bytes: Buffer,
+    keyBytes: Buffer,
     keyStart: number,
     keyEnd: number,
     version: number,
+    valueBytes: Buffer,
     valueStart: number,
     valueEnd: number,
   ): void {
     this.#page ??= this.#pool.takePage();
-    this.#page.add(bytes, keyStart, keyEnd, version, valueStart, valueEnd);
+    this.#page.add(keyBytes, keyStart, keyEnd, version, valueBytes, valueStart, valueEnd);
   }
 
-  page(id: number, more: boolean, visibleAt: number): void {
+  page(id: number, more: boolean, snapshotId: number, visibleAt: number): void {
     this.#page ??= this.#pool.takePage();
-    if (this.#answered()) this.#page.finish(this.#writerFor(visibleAt), id, more);
+    if (this.#answered()) this.#page.finish(this.#writerFor(visibleAt), id, more, snapshotId);
     this.#dropPage();
+  }
+
+  snapshot(id: number, snapshotId: number, seq: number, leaseMs: number, visibleAt: number): void {
+    assert(snapshotId !== newestState, "a snapshot has an id");
+    if (this.#answered()) encodeSnapshot(this.#writerFor(visibleAt), id, snapshotId, seq, leaseMs);
+  }
+
+  done(id: number, _seq: number, visibleAt: number): void {
+    if (this.#answered()) encodeDone(this.#writerFor(visibleAt), id);
+  }
+
+  checkpointed(id: number, seq: number, visibleAt: number): void {
+    if (this.#answered()) encodeCheckpointed(this.#writerFor(visibleAt), id, seq);
   }
 
   refused(id: number, refusal: HoldfastError, visibleAt: number): void {

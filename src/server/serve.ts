@@ -27,10 +27,10 @@ export interface ServeOptions {
    * sync follows within that time. "none": once written; when it reaches the disk is the system's affair.
    */
   sync?: SyncOption;
-  /** A file of the log that would grow past this is ended, and the next one begun. Bytes; default 64 MiB. */
+  /** A file of the log that would grow past this is ended, and the next one begun. Bytes; default 32 MiB. */
   segmentBytesMax?: number;
-  /** All of the log is kept in memory; beyond this, writes are refused and reads go on. Bytes; default 8 GiB. */
-  memoryBytesMax?: number;
+  /** Memory for blocks of tables that were read, kept for the next read. Bytes; default 64 MiB. */
+  cacheBytesMax?: number;
   /** Listens where other machines can connect. There is no authentication yet. Default: false. */
   allowRemote?: boolean;
   /** Other limits than the defaults of lib/limits.ts. */
@@ -49,8 +49,9 @@ export type SyncOption = "always" | "none" | `${number}ms`;
 /**
  * Opens the store and serves it. Resolves once recovery is done and the port is open. Rejects, with nothing left
  * open, with a HoldfastError whose `code` says why: INVALID_ARGUMENT (an option), LOCKED (another process has the
- * directory), WAL_CORRUPT (damage, which names file and offset), ADDRESS_IN_USE or CANNOT_LISTEN (the port); or with
- * the system's error when a file can't be read or written.
+ * directory), WAL_CORRUPT, TABLE_CORRUPT or MANIFEST_CORRUPT (damage, which names file and offset), STORE_MISMATCH (files
+ * that are whole, but not of one piece), ADDRESS_IN_USE or CANNOT_LISTEN (the port); or with the system's error when a
+ * file can't be read or written.
  *
  *     await using server = await serve({ dataDirectory: "./data", listen: "127.0.0.1:0" });
  */
@@ -68,7 +69,7 @@ export async function serve(options: ServeOptions = {}): Promise<Server> {
       directory: options.dataDirectory ?? "./data",
       ...sync,
       ...(options.segmentBytesMax === undefined ? {} : { segmentBytesMax: options.segmentBytesMax }),
-      ...(options.memoryBytesMax === undefined ? {} : { memoryBytesMax: options.memoryBytesMax }),
+      ...(options.cacheBytesMax === undefined ? {} : { cacheBytesMax: options.cacheBytesMax }),
       fileSystem: options.fileSystem ?? realFileSystem,
       clock,
       random,

@@ -38,8 +38,9 @@ export interface SessionHost extends IntakeHost, QueueHost {
  *   any state ── the wire closed, a peer that takes nothing, too much output in total ──────────> closed
  *
  * While it is open, a session may be *stalled*: as many requests as the peer may have in flight are unanswered, as
- * many bytes as it may leave unread wait for it, the store is congested, or its turn was long. It takes no request
- * then, what was received stays in the decoder, the wire is paused; it goes on when half of that room is free again.
+ * many bytes as it may leave unread wait for it, its turn was long, or its next request is a write and the store is
+ * congested. It takes no request then, what was received stays in the decoder, the wire is paused; it goes on when half
+ * of that room is free again, and the store has room for writes. So whoever only reads never waits for writes.
  *
  * Invariants:
  *  1. Requests are handed to the store in the order in which they came, each exactly once, none while stalled.
@@ -215,7 +216,7 @@ export class Session implements AdvanceWaiter, Progress {
    * answers, gives the wire everything at once. Every event ends here, so that none can forget a step.
    */
   #work(chunk?: Buffer): void {
-    if (this.#state === "closed") return;
+    if (this.#state === "lingering" || this.#state === "closed") return;
     try {
       const queue = this.#queue;
       if (chunk !== undefined) this.#intake.push(chunk);
@@ -236,7 +237,7 @@ export class Session implements AdvanceWaiter, Progress {
     if (this.#isStalled && !this.#hasRoomAgain()) return;
     const intake = this.#intake;
     const queue = this.#queue;
-    const { store, isDraining } = this.#host;
+    const { isDraining } = this.#host;
     const { inFlightRequestsMax, outputBytesMax } = this.#host.limits;
     const startedMs = this.#host.clock.monotonicMs();
     let effortAtLook = intake.effort;
@@ -248,8 +249,9 @@ export class Session implements AdvanceWaiter, Progress {
         effortAtLook = intake.effort;
         isLong = this.#host.clock.monotonicMs() - startedMs >= turnMsMax;
       }
-      this.#isStalled = (isFull || isLong || store.congested) && !isDraining;
+      this.#isStalled = (isFull || isLong) && !isDraining;
     } while (!this.#isStalled && intake.take());
+    if (intake.holdsWrite) this.#isStalled = true;
     queue.endChunk();
     if (intake.fatal !== undefined) this.#host.evicted(this, intake.fatal);
     if (intake.fatal !== undefined || (this.#peerEnded && !this.#isStalled)) this.#state = "finishing";
@@ -260,14 +262,19 @@ export class Session implements AdvanceWaiter, Progress {
    * drains there is always room: what is taken then is refused, and better that than dropped without a word.
    */
   #hasRoomAgain(): boolean {
-    const { limits, store, isDraining } = this.#host;
+    const { limits, isDraining } = this.#host;
     if (isDraining) return true;
     const { inFlight, outputBytes } = this.#queue;
     return (
       inFlight * 2 <= limits.inFlightRequestsMax &&
       outputBytes * 2 <= limits.outputBytesMax &&
-      !store.congested
+      !this.#awaitsCongestion
     );
+  }
+
+  /** It goes on with the store's next advance, and not before. */
+  get #awaitsCongestion(): boolean {
+    return this.#intake.holdsWrite && this.#intake.isHeldBack;
   }
 
   /** Sees to it that somebody calls again while anything is left to do, and ends what is done. */
@@ -288,7 +295,7 @@ export class Session implements AdvanceWaiter, Progress {
     // In a later turn: a peer that reads as fast as we answer must not keep all others waiting.
     if (isHeldBack && this.#hasRoomAgain()) this.#workAfterPoll();
 
-    if ((queue.isWaiting || (isHeldBack && store.congested)) && !this.#awaitsAdvance) {
+    if ((queue.isWaiting || (isHeldBack && this.#awaitsCongestion)) && !this.#awaitsAdvance) {
       this.#awaitsAdvance = true;
       store.awaitAdvance(this);
     }
@@ -320,15 +327,14 @@ export class Session implements AdvanceWaiter, Progress {
   }
 
   #sayGoodbye(): void {
-    if (this.#peerEnded) {
-      this.#wire.end();
-      return;
-    }
-    // Closing a socket with unread input resets the connection, and the reset overtakes our last answers. So the
-    // peer is left to close first, for a while.
+    // What a failed store still answers has no way out any more, and must not end the connection before its time.
+    this.#queue.close();
     this.#state = "lingering";
     this.#lingersSinceMs = this.#host.clock.monotonicMs();
-    this.#wire.shutdown();
+    // Closing a socket with unread input resets the connection, and the reset overtakes our last answers. So the
+    // peer is left to close first, for a while.
+    if (this.#peerEnded) this.#wire.end();
+    else this.#wire.shutdown();
   }
 }
 

@@ -1,5 +1,5 @@
 import { opcode } from "../protocol/opcodes.ts";
-import { status, statusName, type StatusCode } from "../protocol/status.ts";
+import { statusMax, statusName, type StatusCode } from "../protocol/status.ts";
 
 /** What the server counts. Counting costs an addition, so everything is always counted. */
 export class Statistics {
@@ -19,7 +19,7 @@ export class Statistics {
   eventLoopDelayMs = 0;
   eventLoopDelayMsMax = 0;
   readonly requests: number[] = new Array(Object.keys(opcode).length).fill(0);
-  readonly errors: number[] = new Array(Object.keys(status).length).fill(0);
+  readonly errors: number[] = new Array(statusMax + 1).fill(0);
 
   errorAnswered(code: StatusCode): void {
     this.errors[code]!++;

@@ -16,7 +16,8 @@ export class Corpus {
 
   constructor(seed: number, random: Random) {
     for (const message of fc.sample(request, { seed, numRuns: sampleCount })) {
-      for (const frame of [encode(message), encode(serveable(message, random))]) {
+      if (isCostly(message) && randomBelow(random, 32) > 0) continue;
+      for (const frame of [encode(withShortLease(message)), encode(serveable(message, random))]) {
         if (frame.length <= smallFrameBytesMax) this.#small.push(frame);
         else this.#large.push(frame);
       }
@@ -42,14 +43,24 @@ export class Corpus {
 const sampleCount = 2_000;
 const smallFrameBytesMax = 600;
 
+/** What keeps a server busy for long: a crowd that asks for little else would prove little. */
+function isCostly(message: Request): boolean {
+  return message.message === "checkpoint" || message.message === "compact";
+}
+
+/** Most snapshots are forgotten at once, lest a server always had as many as it can hold. */
+function withShortLease(message: Request): Request {
+  return message.message === "openSnapshot" ? { ...message, leaseMs: 1 + (message.leaseMs % 300) } : message;
+}
+
 /** The same request about a key that others use as well, and with nothing that the server refuses for now. */
 function serveable(message: Request, random: Random): Request {
   const key = () => pool[randomBelow(random, pool.length)]!;
   switch (message.message) {
     case "get":
-      return { ...message, key: key() };
+      return { message: "get", id: message.id, key: key() };
     case "getMany":
-      return { ...message, keys: message.keys.map(key) };
+      return { message: "getMany", id: message.id, keys: message.keys.map(key) };
     case "put":
     case "delete": {
       const { expiresAtMs: _, requestNumber: __, ifVersion, ...rest } = { expiresAtMs: 0, ...message };
@@ -71,9 +82,11 @@ function serveable(message: Request, random: Random): Request {
         reverse: message.reverse,
         limit: message.limit,
         prefix: poolPrefix,
+        ...(message.keysOnly && { keysOnly: true }),
+        ...(message.snapshotId !== undefined && { snapshotId: 0 }),
       };
     default:
-      return message;
+      return withShortLease(message);
   }
 }
 

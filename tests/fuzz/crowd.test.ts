@@ -1,9 +1,28 @@
 import { describe, expect, test } from "bun:test";
 import type { Socket } from "bun";
 import { ByteWriter } from "../../src/lib/byte-writer.ts";
-import { encodeGet, encodeHello, encodePut } from "../../src/protocol/request-encoder.ts";
+import { snapshotWanted } from "../../src/protocol/opcodes.ts";
+import { PageEncoder } from "../../src/protocol/page-encoder.ts";
+import {
+  encodeCheckpoint,
+  encodeCloseSnapshot,
+  encodeGet,
+  encodeHello,
+  encodeOpenSnapshot,
+  encodePut,
+  encodeRenewSnapshot,
+  encodeScan,
+} from "../../src/protocol/request-encoder.ts";
 import { readHead, ResponseHead } from "../../src/protocol/response-decoder.ts";
-import { encodeEntry, encodeError, encodePong, encodeWritten } from "../../src/protocol/response-encoder.ts";
+import {
+  encodeCheckpointed,
+  encodeDone,
+  encodeEntry,
+  encodeError,
+  encodePong,
+  encodeSnapshot,
+  encodeWritten,
+} from "../../src/protocol/response-encoder.ts";
 import { outcome, status, type ErrorStatus } from "../../src/protocol/status.ts";
 import { within } from "../support/eventually.ts";
 import { withSeed } from "../support/seeds.ts";
@@ -28,7 +47,11 @@ describe("the forecast", () => {
   const put = encoded((writer) => encodePut(writer, 2, key, value));
   const conditionalPut = encoded((writer) => encodePut(writer, 2, key, value, { ifVersion: 3 }));
   const session = encoded((writer) => encodePut(writer, 2, key, value, { requestNumber: 1 }));
+  const old = encoded((writer) => encodeGet(writer, 3, key, 7));
+  const renewal = encoded((writer) => encodeRenewSnapshot(writer, 3, 7, 0));
+  const closing = encoded((writer) => encodeCloseSnapshot(writer, 3, 7));
   const { MALFORMED, HELLO_REQUIRED, INVALID_ARGUMENT, UNSUPPORTED, UNKNOWN_OPCODE } = status;
+  const { SNAPSHOT_EXPIRED } = status;
 
   const rows: readonly [
     name: string,
@@ -49,6 +72,13 @@ describe("the forecast", () => {
       [undefined, UNKNOWN_OPCODE, undefined],
       false,
       1,
+    ],
+    [
+      "a snapshot that nobody can know",
+      [hello, old, renewal, closing],
+      [undefined, SNAPSHOT_EXPIRED, SNAPSHOT_EXPIRED, undefined],
+      false,
+      0,
     ],
     ["a frame of nothing", [hello, prefix(0), put], [undefined, MALFORMED], true, 0],
     [
@@ -81,6 +111,12 @@ describe("an answer that is owed", () => {
   const stream = encoded(
     (writer) => encodePut(writer, 5, key, value),
     (writer) => encodeGet(writer, 6, key),
+    (writer) => encodeScan(writer, 7, { snapshotId: snapshotWanted }),
+    (writer) => encodeScan(writer, 8),
+    (writer) => encodeScan(writer, 9, { keysOnly: true }),
+    (writer) => encodeOpenSnapshot(writer, 10, 0),
+    (writer) => encodeCheckpoint(writer, 11),
+    (writer) => encodeCloseSnapshot(writer, 12, 7),
   );
   const written = encoded((writer) => encodeWritten(writer, 5, 1));
   const entryOf = (content: Buffer) =>
@@ -89,13 +125,51 @@ describe("an answer that is owed", () => {
     encodeError(writer, 5, status.CONFLICT, "", outcome.notApplied, [1, 0]),
   );
   const pong = encoded((writer) => encodePong(writer, 6));
+  const pageOf = (id: number, content: Buffer, snapshotId: number) =>
+    encoded((writer) => {
+      const page = new PageEncoder();
+      page.add(key, 0, key.length, 1, content, 0, content.length);
+      page.finish(writer, id, true, snapshotId);
+    });
+  const nothing = Buffer.alloc(0);
+  const overloaded = (id: number) =>
+    encoded((writer) => encodeError(writer, id, status.OVERLOADED, "", outcome.notApplied));
+  const snapshot = (leaseMs: number) => encoded((writer) => encodeSnapshot(writer, 10, 99, 3, leaseMs));
 
   const rows: readonly [name: string, responses: Buffer[], taken: boolean[], left: number][] = [
-    ["is taken in any order", [entryOf(value), written], [true, true], 0],
-    ["is taken once", [written, written], [true, false], 1],
-    ["is of the request's kind", [pong], [false], 2],
-    ["is no conflict without a condition", [conflict], [false], 2],
-    ["holds no value that nobody sent", [entryOf(Buffer.from("w"))], [false], 2],
+    ["is taken in any order", [entryOf(value), written], [true, true], 6],
+    ["is taken once", [written, written], [true, false], 7],
+    ["is of the request's kind", [pong], [false], 8],
+    ["is no conflict without a condition", [conflict], [false], 8],
+    ["holds no value that nobody sent", [entryOf(Buffer.from("w"))], [false], 8],
+    [
+      "names a snapshot only if one was wanted",
+      [pageOf(8, value, 99), pageOf(7, value, 99)],
+      [false, true],
+      7,
+    ],
+    [
+      "lacks values only if they were not wanted",
+      [pageOf(8, nothing, 0), pageOf(9, nothing, 0)],
+      [false, true],
+      7,
+    ],
+    [
+      "is that there are too many snapshots only for one more",
+      [overloaded(8), overloaded(7)],
+      [false, true],
+      7,
+    ],
+    ["is no lease without end", [snapshot(600_001), snapshot(600_000)], [false, true], 7],
+    [
+      "has a seq if it is a checkpoint's, and else none",
+      [11, 12].flatMap((id) => [
+        encoded((writer) => (id === 11 ? encodeDone(writer, id) : encodeCheckpointed(writer, id, 3))),
+        encoded((writer) => (id === 12 ? encodeDone(writer, id) : encodeCheckpointed(writer, id, 3))),
+      ]),
+      [false, true, false, true],
+      6,
+    ],
   ];
   for (const [name, responses, taken, left] of rows) {
     test(name, () => {
@@ -111,6 +185,52 @@ describe("an answer that is owed", () => {
       expect(responses.map(take)).toEqual(taken);
       expect(owed.count).toBe(left);
     });
+  }
+});
+
+test("answers of the same id are told apart once all have come, in whatever order", () => {
+  const stream = encoded(
+    (writer) => encodeOpenSnapshot(writer, 5, 0),
+    (writer) => encodeScan(writer, 5, { snapshotId: snapshotWanted }),
+    (writer) => encodePut(writer, 5, key, value),
+    (writer) => encodePut(writer, 5, key, value, { ifVersion: 3 }),
+  );
+  const { OVERLOADED, CONFLICT } = status;
+  const errorOf = (code: ErrorStatus) =>
+    encoded((writer) => encodeError(writer, 5, code, "", outcome.notApplied));
+  const lastPage = encoded((writer) => new PageEncoder().finish(writer, 5, false));
+  const opened = encoded((writer) => encodeSnapshot(writer, 5, 9, 1, 1));
+  const written = encoded((writer) => encodeWritten(writer, 5, 1));
+  const rows: [Buffer[], boolean[]][] = [
+    [
+      [errorOf(OVERLOADED), opened, written, errorOf(CONFLICT)],
+      [true, true, true, true],
+    ],
+    [
+      [errorOf(OVERLOADED), lastPage, written, written],
+      [true, true, true, true],
+    ],
+    [
+      [written, lastPage, errorOf(OVERLOADED), errorOf(CONFLICT)],
+      [true, true, true, true],
+    ],
+    [
+      [errorOf(OVERLOADED), lastPage, opened, errorOf(CONFLICT)],
+      [true, true, false, true],
+    ],
+    [
+      [errorOf(CONFLICT), errorOf(CONFLICT), written, written],
+      [true, false, true, false],
+    ],
+  ];
+  const head = new ResponseHead();
+  for (const [responses, taken] of rows) {
+    const owed = new OwedAnswers(forecast(stream, false).answers, new SentEntries());
+    const take = (response: Buffer) => {
+      readHead(response, 4, response.length, head);
+      return owed.take(response, head);
+    };
+    expect(responses.map(take)).toEqual(taken);
   }
 });
 

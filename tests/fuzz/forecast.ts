@@ -1,5 +1,12 @@
 import { frameBytesMax, helloFrameBytesMax } from "../../src/lib/limits.ts";
-import { connectionId, opcode, unconditional, type Opcode } from "../../src/protocol/opcodes.ts";
+import {
+  connectionId,
+  newestState,
+  opcode,
+  snapshotWanted,
+  unconditional,
+  type Opcode,
+} from "../../src/protocol/opcodes.ts";
 import { ProtocolError, RefusedError } from "../../src/protocol/protocol-error.ts";
 import { RequestDecoder } from "../../src/protocol/request.ts";
 import { status, type ErrorStatus } from "../../src/protocol/status.ts";
@@ -14,6 +21,10 @@ export interface Answer {
   readonly isConditional: boolean;
   /** The key of a get. */
   readonly key: Buffer | undefined;
+  /** Whether the answer may name a snapshot; and the store may answer that it holds as many as it can. */
+  readonly opensSnapshot: boolean;
+  /** Whether the entries of the answer have no values. */
+  readonly isKeysOnly: boolean;
 }
 
 /** What a server must make of all that a connection sends. */
@@ -49,7 +60,7 @@ export function forecast(stream: Buffer, isGreetingDue = true): Forecast {
     const length = stream.readUInt32BE(offset);
     if (length > (isGreeting ? helloFrameBytesMax : frameBytesMax)) {
       frames++;
-      answers.push(refused(connectionId, status.MALFORMED));
+      answers.push(answerOf(connectionId, status.MALFORMED));
       return forecastOf(true);
     }
     if (stream.length - offset - 4 < length) break;
@@ -59,20 +70,14 @@ export function forecast(stream: Buffer, isGreetingDue = true): Forecast {
 
     const error = errorOf(stream, start, offset, isGreeting);
     if (error !== undefined) {
-      answers.push(refused(decoder.correlationId, error.status));
+      answers.push(answerOf(decoder.correlationId, error.status));
       if (isGreeting || !(error instanceof RefusedError)) return forecastOf(true);
       continue;
     }
     isGreeting = false;
     if (decoder.opcode === opcode.put || decoder.opcode === opcode.batch)
       writes.push(stream.subarray(start, offset));
-    answers.push({
-      id: decoder.correlationId,
-      refusal: undefined,
-      opcode: decoder.opcode,
-      isConditional: decoder.opcode === opcode.batch || decoder.ifVersion !== unconditional,
-      key: decoder.opcode === opcode.get ? stream.subarray(decoder.keyStart, decoder.keyEnd) : undefined,
-    });
+    answers.push(storesAnswer(stream));
   }
   return forecastOf(false);
 }
@@ -96,8 +101,26 @@ function errorOf(stream: Buffer, start: number, end: number, isGreeting: boolean
   return undefined;
 }
 
-function refused(id: number, refusal: ErrorStatus): Answer {
-  return { id, refusal, opcode: opcode.ping, isConditional: false, key: undefined };
+/** What the store makes of the request that the decoder is at. */
+function storesAnswer(stream: Buffer): Answer {
+  const { correlationId: id, opcode: kind } = decoder;
+  const scan = kind === opcode.scan ? decoder.scan : undefined;
+  const snapshotId = scan?.snapshotId ?? decoder.snapshotId;
+  // Ids of snapshots are 53 random bits: whoever made this stream beforehand knew none of them.
+  if (snapshotId > newestState && kind !== opcode.closeSnapshot) return answerOf(id, status.SNAPSHOT_EXPIRED);
+  return {
+    ...answerOf(id, undefined),
+    opcode: kind,
+    isConditional: kind === opcode.batch || decoder.ifVersion !== unconditional,
+    key: kind === opcode.get ? stream.subarray(decoder.keyStart, decoder.keyEnd) : undefined,
+    opensSnapshot: kind === opcode.openSnapshot || snapshotId === snapshotWanted,
+    isKeysOnly: scan?.keysOnly ?? false,
+  };
+}
+
+function answerOf(id: number, refusal: ErrorStatus | undefined): Answer {
+  const isPlain = { isConditional: false, key: undefined, opensSnapshot: false, isKeysOnly: false };
+  return { id, refusal, opcode: opcode.ping, ...isPlain };
 }
 
 const decoder = new RequestDecoder();

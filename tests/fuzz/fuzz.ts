@@ -87,10 +87,10 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
 }
 
 /**
- * What the server may have resident beside its log, which it keeps in memory, with an index. Each of the
- * crowd's deaf ones may leave 8 MiB unread, in buffers that double as they grow; giants of 33 MiB are under
- * way; and the collector takes its time. Without its limits the server would hold the 300 MB that some of the
- * deaf ask for, each.
+ * What the server may have resident beside its log, of which it keeps in memory what no table holds yet, with
+ * an index. Each of the crowd's deaf ones may leave 8 MiB unread, in buffers that double as they grow; giants of
+ * 33 MiB are under way; and the collector takes its time. Without its limits the server would hold the 300 MB
+ * that some of the deaf ask for, each.
  */
 const residentBytesBase = 1024 * 1024 * 1024;
 

@@ -110,6 +110,6 @@ const hostileFrames: readonly Maker[] = [
 ];
 
 function soup(random: Random): Buffer {
-  const kind = randomBelow(random, 4) === 0 ? randomBelow(random, 12) : anyOpcode(random);
+  const kind = randomBelow(random, 4) === 0 ? randomBelow(random, 16) : anyOpcode(random);
   return request(random, kind, ...times(randomBelow(random, 8), () => randomElement(random)));
 }

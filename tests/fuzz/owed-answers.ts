@@ -1,9 +1,13 @@
-import { opcode, type Opcode } from "../../src/protocol/opcodes.ts";
+import { snapshotLeaseMsMax } from "../../src/lib/limits.ts";
+import { newestState, opcode } from "../../src/protocol/opcodes.ts";
 import {
+  decodeCheckpointed,
+  decodeDone,
   decodeEntry,
   decodeError,
   decodeHelloReply,
   decodePong,
+  decodeSnapshot,
   decodeStats,
   decodeWritten,
   PageCursor,
@@ -16,6 +20,11 @@ import { isHonest, type SentEntries } from "./sent-entries.ts";
 /**
  * The answers that a server owes to one connection, in whatever order they come. Each is owed once, and its
  * whole body must be right: entries that it holds must have been sent by somebody, just so.
+ *
+ * Ids may repeat, and then a response may be any of an id's answers that it fits: a write without a condition
+ * looks like one whose condition held, and who is told that there is no room for a snapshot may have asked for one
+ * in two ways. So each response is taken for one that it fits and that is still free, and where there is none, those
+ * before it are moved to others that they fit as well. Only if that can't be done was the response not owed.
  */
 export class OwedAnswers {
   count: number;
@@ -25,15 +34,23 @@ export class OwedAnswers {
   constructor(answers: readonly Answer[], sent: SentEntries) {
     this.count = answers.length;
     this.#sent = sent;
-    for (const answer of answers) this.#add(answer);
+    for (const answer of answers) {
+      const owed = this.#byId.get(answer.id) ?? { answers: [], takenBy: [], fits: [] };
+      this.#byId.set(answer.id, owed);
+      owed.answers.push(answer);
+    }
   }
 
   /** Whether this answer was owed; then it no longer is. */
   take(bytes: Buffer, head: ResponseHead): boolean {
     const owed = this.#byId.get(head.correlationId);
-    const index = owed?.answers.findIndex((answer) => this.#fits(answer, owed.keys, bytes, head)) ?? -1;
-    if (index < 0) return false;
-    owed!.answers.splice(index, 1);
+    if (owed === undefined) return false;
+    const fitting = [...owed.answers.keys()].filter((index) => this.#fits(owed.answers[index]!, bytes, head));
+    owed.fits.push(fitting);
+    if (!assign(owed, owed.fits.length - 1, new Set())) {
+      owed.fits.pop();
+      return false;
+    }
     this.count--;
     return true;
   }
@@ -41,41 +58,30 @@ export class OwedAnswers {
   /** One of the answers that are owed, in words: of this id, if there is one. */
   describe(id?: number): string {
     const all = id === undefined ? [...this.#byId.values()] : [this.#byId.get(id)];
-    const answer = all.find((owed) => owed !== undefined && owed.answers.length > 0)?.answers[0];
+    const answer = all.flatMap((owed) => (owed === undefined ? [] : freeOf(owed)))[0];
     if (answer === undefined) return "nothing";
     if (answer.refusal !== undefined) return `${statusName(answer.refusal)} to ${answer.id}`;
     const name = Object.entries(opcode).find(([, code]) => code === answer.opcode)?.[0];
     return `the result of ${name} to ${answer.id}`;
   }
 
-  /**
-   * Ids may repeat, and then any of an id's answers may be meant. So those that fit less are looked at first,
-   * and what fits more is left for others: a write without a condition can't meet a conflict.
-   */
-  #add(answer: Answer): void {
-    const owed = this.#byId.get(answer.id) ?? { answers: [], keys: [] };
-    this.#byId.set(answer.id, owed);
-    if (answer.isConditional) owed.answers.push(answer);
-    else owed.answers.unshift(answer);
-    if (answer.key !== undefined) owed.keys.push(answer.key);
-  }
-
-  #fits(answer: Answer, keys: readonly Buffer[], bytes: Buffer, head: ResponseHead): boolean {
+  #fits(answer: Answer, bytes: Buffer, head: ResponseHead): boolean {
     try {
       if (head.status === status.OK) {
-        return answer.refusal === undefined && this.#isResultOf(answer.opcode, keys, bytes, head);
+        return answer.refusal === undefined && this.#isResultOf(answer, bytes, head);
       }
       if (decodeError(bytes, head).outcome !== "not-applied") return false;
-      const mayConflict = answer.refusal === undefined && answer.isConditional;
-      return head.status === answer.refusal || (head.status === status.CONFLICT && mayConflict);
+      if (head.status === status.CONFLICT) return answer.isConditional;
+      if (head.status === status.OVERLOADED) return answer.opensSnapshot;
+      return head.status === answer.refusal;
     } catch {
       // The body is another one's, or nobody's: then nothing that is owed fits it.
       return false;
     }
   }
 
-  #isResultOf(kind: Opcode, keys: readonly Buffer[], bytes: Buffer, head: ResponseHead): boolean {
-    switch (kind) {
+  #isResultOf(answer: Answer, bytes: Buffer, head: ResponseHead): boolean {
+    switch (answer.opcode) {
       case opcode.hello:
         decodeHelloReply(bytes, head);
         return true;
@@ -88,37 +94,65 @@ export class OwedAnswers {
       case opcode.get: {
         decodeEntry(bytes, head, entry);
         const value = bytes.subarray(entry.valueStart, entry.valueEnd);
-        return entry.version === 0 || keys.some((key) => this.#sent.has(key, value));
+        return entry.version === 0 || this.#sent.has(answer.key!, value);
       }
       case opcode.getMany:
         page.decode(bytes, head, "getMany");
         return page.entryCount > 0;
       case opcode.scan:
         page.decode(bytes, head, "scan");
-        return this.#hasSentEntries();
+        if (page.snapshotId !== newestState && !answer.opensSnapshot) return false;
+        return this.#hasSentEntries(answer.isKeysOnly);
+      case opcode.openSnapshot:
+        return decodeSnapshot(bytes, head).leaseMs <= snapshotLeaseMsMax;
+      case opcode.closeSnapshot:
+      case opcode.compact:
+        decodeDone(bytes, head);
+        return true;
+      case opcode.checkpoint:
+        return decodeCheckpointed(bytes, head) >= 0;
       default:
         return decodeWritten(bytes, head) > 0;
     }
   }
 
-  #hasSentEntries(): boolean {
+  #hasSentEntries(isKeysOnly: boolean): boolean {
     const { bytes } = page;
     while (page.next()) {
       const key = bytes.subarray(page.keyStart, page.keyEnd);
       if (isHonest(key)) continue;
-      if (!this.#sent.has(key, bytes.subarray(page.valueStart, page.valueEnd))) return false;
+      const value = bytes.subarray(page.valueStart, page.valueEnd);
+      const wasSent = isKeysOnly ? value.length === 0 && this.#sent.hasKey(key) : this.#sent.has(key, value);
+      if (!wasSent) return false;
     }
     return true;
   }
 }
 
+/** The answers of one id, and the responses with that id that came. */
 interface Owed {
   readonly answers: Answer[];
-  /**
-   * The keys of all gets of this id, those that are answered too: nobody can tell which of them an answer is
-   * about.
-   */
-  readonly keys: Buffer[];
+  /** Which response each answer is taken to be; undefined: none yet. */
+  readonly takenBy: (number | undefined)[];
+  /** Which answers each response could be. */
+  readonly fits: number[][];
+}
+
+/** Finds the response an answer, if need be by finding those before it others. */
+function assign(owed: Owed, response: number, seen: Set<number>): boolean {
+  for (const answer of owed.fits[response]!) {
+    if (seen.has(answer)) continue;
+    seen.add(answer);
+    const other = owed.takenBy[answer];
+    if (other !== undefined && !assign(owed, other, seen)) continue;
+    owed.takenBy[answer] = response;
+    return true;
+  }
+  return false;
+}
+
+function freeOf(owed: Owed): Answer[] {
+  return owed.answers.filter((_, index) => owed.takenBy[index] === undefined);
 }
 
 const page = new PageCursor();

@@ -23,7 +23,7 @@ const deleteOf = (which: Uint8Array) => Buffer.concat([bytes(0x92, 1), which]);
 
 const refusedFrames: readonly Maker[] = [
   // Opcodes that there are not, with anything behind them; and a second hello.
-  (random) => request(random, 9 + randomBelow(random, 0x77), randomElement(random), randomBytes(random, 9)),
+  (random) => request(random, 14 + randomBelow(random, 0x72), randomElement(random), randomBytes(random, 9)),
   helloFrame,
   // Nothing where something must be. What stands behind it is not read.
   (random) => request(random, opcode.get, noKey),
@@ -31,6 +31,12 @@ const refusedFrames: readonly Maker[] = [
   (random) => request(random, opcode.getMany, arrayHead(random, 0)),
   (random) => request(random, opcode.batch, arrayHead(random, 0), randomBytes(random, 5)),
   (random) => request(random, opcode.batch, Buffer.concat([bytes(0x91), deleteOf(noKey)])),
+  // Snapshots that there can't be, and such as there are no longer.
+  (random) => request(random, opcode.get, key, bytes(0)),
+  (random) => request(random, opcode.closeSnapshot, bytes(0)),
+  (random) => request(random, opcode.renewSnapshot, number, bytes(0)),
+  (random) => request(random, opcode.getMany, Buffer.concat([bytes(0x91), key]), number),
+  (random) => request(random, opcode.scan, nil, nil, nil, bytes(0xc2), bytes(0), nil, number),
   // What the formats hold and nobody serves yet.
   (random) => request(random, opcode.put, key, key, nil, number),
   (random) => request(random, opcode.put, key, key, nil, nil, number),

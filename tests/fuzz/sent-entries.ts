@@ -12,6 +12,7 @@ export const honestPrefix = "honest/";
 export class SentEntries {
   // Digests of 64 bits: a million entries take some ten megabytes, and two are never taken for one another.
   readonly #digests = new Set<bigint>();
+  readonly #keyDigests = new Set<bigint>();
 
   get count(): number {
     return this.#digests.size;
@@ -31,10 +32,15 @@ export class SentEntries {
     return this.#digests.has(digest(key, value));
   }
 
+  hasKey(key: Uint8Array): boolean {
+    return this.#keyDigests.has(digest(key, noValue));
+  }
+
   #add(keyHex: string, valueHex: string): void {
     const key = fromHex(keyHex);
     if (isHonest(key)) throw new Error("A hostile frame names an honest key, so that nothing could be told");
     this.#digests.add(digest(key, fromHex(valueHex)));
+    this.#keyDigests.add(digest(key, noValue));
   }
 }
 
@@ -45,3 +51,5 @@ export function isHonest(key: Buffer): boolean {
 function digest(key: Uint8Array, value: Uint8Array): bigint {
   return Bun.hash.wyhash(value, Bun.hash.wyhash(key));
 }
+
+const noValue = Buffer.alloc(0);

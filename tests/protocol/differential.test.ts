@@ -92,6 +92,9 @@ function attempt<M>(decode: () => M): { message?: M; error?: unknown } {
 }
 
 function anyKind(random: Random): Response["message"] {
-  const kinds = ["pong", "written", "entry", "scanPage", "getManyPage", "statsReply"] as const;
+  const kinds = [
+    ...["pong", "written", "entry", "scanPage", "getManyPage"],
+    ...["snapshot", "checkpointed", "done", "statsReply"],
+  ] as Response["message"][];
   return kinds[randomBelow(random, kinds.length)]!;
 }

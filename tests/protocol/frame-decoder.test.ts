@@ -44,6 +44,28 @@ describe("FrameDecoder", () => {
     expect(decoder.next()).toBe(false);
   });
 
+  test("shows what has come of a frame that is not whole, and keeps it", () => {
+    const decoder = new FrameDecoder(100);
+    const frame = frameOf(Buffer.from("payload"));
+    const seen: string[] = [];
+    for (const [start, end] of [
+      [0, 3],
+      [3, 4],
+      [4, 9],
+      [9, 10],
+    ] as const) {
+      decoder.push(frame.subarray(start, end));
+      expect(decoder.next()).toBe(false);
+      seen.push(decoder.unfinished().toString());
+    }
+    expect(seen).toEqual(["", "", "paylo", "payloa"]);
+    decoder.push(frame.subarray(10));
+    expect(decoder.next()).toBe(true);
+    expect(payloadOf(decoder).toString()).toBe("payload");
+    expect(decoder.next()).toBe(false);
+    expect(decoder.unfinished()).toHaveLength(0);
+  });
+
   test("keeps what it was not asked for, across further chunks", () => {
     const decoder = new FrameDecoder(100);
     const [one, two, three] = ["one", "two", "three"].map((text) => frameOf(Buffer.from(text))) as [

@@ -57,9 +57,12 @@ export const request: fc.Arbitrary<Request> = fc.oneof(
       clientName: text,
     },
   ),
-  message<Request>({ message: fc.constantFrom("ping", "stats"), id }),
-  message<Request>({ message: kind("get"), id, key }),
-  message<Request>({ message: kind("getMany"), id, keys: fc.array(key, { minLength: 1, maxLength: 20 }) }),
+  message<Request>({ message: fc.constantFrom("ping", "stats", "checkpoint", "compact"), id }),
+  message<Request>({ message: kind("get"), id, key }, { snapshotId: positive }),
+  message<Request>(
+    { message: kind("getMany"), id, keys: fc.array(key, { minLength: 1, maxLength: 20 }) },
+    { snapshotId: positive },
+  ),
   message<Request>(
     { message: kind("put"), id, key, value },
     { ifVersion: uint, expiresAtMs: positive, requestNumber: positive },
@@ -71,8 +74,11 @@ export const request: fc.Arbitrary<Request> = fc.oneof(
   ),
   message<Request>(
     { message: kind("scan"), id, reverse: fc.boolean(), limit: uint },
-    { start: key, end: key, prefix: key, after: key },
+    { start: key, end: key, prefix: key, after: key, snapshotId: uint, keysOnly: fc.constant(true) },
   ),
+  message<Request>({ message: kind("openSnapshot"), id, leaseMs: uint }),
+  message<Request>({ message: kind("renewSnapshot"), id, snapshotId: positive, leaseMs: uint }),
+  message<Request>({ message: kind("closeSnapshot"), id, snapshotId: positive }),
 );
 
 const versioned = fc.oneof(fc.record({ version: positive, value }), fc.constant({ version: 0, value: null }));
@@ -101,15 +107,19 @@ export const response: fc.Arbitrary<Response> = fc.oneof(
   message<Response>({ message: kind("written"), id, version: positive }),
   fc.tuple(id, versioned).map(([id, entry]): Response => ({ message: "entry", id, ...entry })),
   fc
-    .tuple(id, fc.array(scanEntry, { maxLength: 20 }), fc.boolean(), fc.option(key))
-    .map(([id, entries, more, stop]): Response => {
-      if (stop === null || stop === entries.at(-1)?.key)
-        return { message: "scanPage", id, entries, more: more && entries.length > 0 };
-      return { message: "scanPage", id, entries, more: true, stoppedAt: stop };
+    .tuple(id, fc.array(scanEntry, { maxLength: 20 }), fc.boolean(), fc.option(key), fc.option(positive))
+    .map(([id, entries, wantsMore, stop, snapshotId]): Response => {
+      const stoppedAt = stop === null || stop === entries.at(-1)?.key ? {} : { stoppedAt: stop };
+      const more = "stoppedAt" in stoppedAt || (wantsMore && entries.length > 0);
+      const opened = more && snapshotId !== null ? { snapshotId } : {};
+      return { message: "scanPage", id, entries, more, ...stoppedAt, ...opened };
     }),
   fc
     .tuple(id, fc.array(versioned, { minLength: 1, maxLength: 20 }), fc.boolean())
     .map(([id, entries, more]): Response => ({ message: "getManyPage", id, entries, more })),
+  message<Response>({ message: kind("snapshot"), id, snapshotId: positive, seq: uint, leaseMs: positive }),
+  message<Response>({ message: kind("checkpointed"), id, seq: uint }),
+  message<Response>({ message: kind("done"), id }),
   message<Response>({ message: kind("statsReply"), id, stats: info }),
   message<Response>({
     message: kind("error"),

@@ -1,16 +1,19 @@
 import { ByteWriter } from "../../src/lib/byte-writer.ts";
 import type { HelloInfo } from "../../src/protocol/hello.ts";
 import type { InfoMap } from "../../src/protocol/info-map.ts";
-import { opcode } from "../../src/protocol/opcodes.ts";
+import { newestState, opcode, snapshotWanted } from "../../src/protocol/opcodes.ts";
 import { PageEncoder } from "../../src/protocol/page-encoder.ts";
 import type { RequestDecoder } from "../../src/protocol/request.ts";
 import * as requests from "../../src/protocol/request-encoder.ts";
 import * as responses from "../../src/protocol/response-encoder.ts";
 import {
+  decodeCheckpointed,
+  decodeDone,
   decodeEntry,
   decodeError,
   decodeHelloReply,
   decodePong,
+  decodeSnapshot,
   decodeStats,
   decodeWritten,
   PageCursor,
@@ -25,9 +28,9 @@ import { outcome, status } from "../../src/protocol/status.ts";
  */
 export type Request =
   | { message: "hello"; id: number; credentials?: string; session?: string; clientName?: string }
-  | { message: "ping" | "stats"; id: number }
-  | { message: "get"; id: number; key: string }
-  | { message: "getMany"; id: number; keys: string[] }
+  | { message: "ping" | "stats" | "checkpoint" | "compact"; id: number }
+  | { message: "get"; id: number; key: string; snapshotId?: number }
+  | { message: "getMany"; id: number; keys: string[]; snapshotId?: number }
   | {
       message: "put";
       id: number;
@@ -48,7 +51,13 @@ export type Request =
       reverse: boolean;
       limit: number;
       after?: string;
-    };
+      /** 0: one is to be opened. */
+      snapshotId?: number;
+      keysOnly?: true;
+    }
+  | { message: "openSnapshot"; id: number; leaseMs: number }
+  | { message: "renewSnapshot"; id: number; snapshotId: number; leaseMs: number }
+  | { message: "closeSnapshot"; id: number; snapshotId: number };
 
 export type Operation =
   | { type: "put"; key: string; value: string; ifVersion?: number; expiresAtMs?: number }
@@ -66,6 +75,8 @@ export type Response =
       more: boolean;
       /** The key at which the scan stopped, if that is no entry. */
       stoppedAt?: string;
+      /** The one that was opened. */
+      snapshotId?: number;
     }
   | {
       message: "getManyPage";
@@ -73,6 +84,9 @@ export type Response =
       entries: { version: number; value: string | null }[];
       more: boolean;
     }
+  | { message: "snapshot"; id: number; snapshotId: number; seq: number; leaseMs: number }
+  | { message: "checkpointed"; id: number; seq: number }
+  | { message: "done"; id: number }
   | { message: "helloReply"; id: number; info: Info }
   | { message: "statsReply"; id: number; stats: InfoMap }
   | {
@@ -111,9 +125,9 @@ export function append(writer: ByteWriter, message: Message): void {
     case "stats":
       return requests.encodeStats(writer, id);
     case "get":
-      return requests.encodeGet(writer, id, fromHex(message.key));
+      return requests.encodeGet(writer, id, fromHex(message.key), message.snapshotId);
     case "getMany":
-      return requests.encodeGetMany(writer, id, message.keys.map(fromHex));
+      return requests.encodeGetMany(writer, id, message.keys.map(fromHex), message.snapshotId);
     case "put":
       return requests.encodePut(writer, id, fromHex(message.key), fromHex(message.value), message);
     case "delete":
@@ -128,7 +142,19 @@ export function append(writer: ByteWriter, message: Message): void {
         after: optional(message.after),
         reverse: message.reverse,
         limit: message.limit,
+        snapshotId: message.snapshotId === 0 ? snapshotWanted : message.snapshotId,
+        keysOnly: message.keysOnly,
       });
+    case "openSnapshot":
+      return requests.encodeOpenSnapshot(writer, id, message.leaseMs);
+    case "renewSnapshot":
+      return requests.encodeRenewSnapshot(writer, id, message.snapshotId, message.leaseMs);
+    case "closeSnapshot":
+      return requests.encodeCloseSnapshot(writer, id, message.snapshotId);
+    case "checkpoint":
+      return requests.encodeCheckpoint(writer, id);
+    case "compact":
+      return requests.encodeCompact(writer, id);
     case "pong":
       return responses.encodePong(writer, id);
     case "written":
@@ -141,14 +167,26 @@ export function append(writer: ByteWriter, message: Message): void {
     case "getManyPage": {
       const page = new PageEncoder();
       for (const entry of message.entries) {
-        const key = fromHex("key" in entry ? entry.key : "");
-        const bytes = Buffer.concat([key, fromHex(entry.value ?? "")]);
-        page.add(bytes, 0, key.length, entry.version, key.length, bytes.length);
+        // Each in the middle of a buffer of its own, as a store has them.
+        const key = fromHex(`ff${"key" in entry ? entry.key : ""}ff`);
+        const value = fromHex(`eeee${entry.value ?? ""}ee`);
+        page.add(key, 1, key.length - 1, entry.version, value, 2, value.length - 1);
       }
       const stoppedAt = "stoppedAt" in message ? fromHex(message.stoppedAt ?? "") : undefined;
-      if (stoppedAt !== undefined) page.add(stoppedAt, 0, stoppedAt.length, 0, 0, 0);
-      return page.finish(writer, id, message.more);
+      if (stoppedAt !== undefined) page.add(stoppedAt, 0, stoppedAt.length, 0, stoppedAt, 0, 0);
+      return page.finish(
+        writer,
+        id,
+        message.more,
+        "snapshotId" in message ? message.snapshotId : newestState,
+      );
     }
+    case "snapshot":
+      return responses.encodeSnapshot(writer, id, message.snapshotId, message.seq, message.leaseMs);
+    case "checkpointed":
+      return responses.encodeCheckpointed(writer, id, message.seq);
+    case "done":
+      return responses.encodeDone(writer, id);
     case "helloReply": {
       const { storeId, bootId, ...info } = message.info;
       return responses.encodeHelloReply(writer, id, {
@@ -179,6 +217,7 @@ export function decodeRequest(decoder: RequestDecoder, bytes: Buffer, start: num
   const ifVersion = () => (decoder.ifVersion === -1 ? {} : { ifVersion: decoder.ifVersion });
   const expiresAtMs = () => (decoder.expiresAtMs === 0 ? {} : { expiresAtMs: decoder.expiresAtMs });
   const requestNumber = () => (decoder.requestNumber === 0 ? {} : { requestNumber: decoder.requestNumber });
+  const snapshotId = () => (decoder.snapshotId === newestState ? {} : { snapshotId: decoder.snapshotId });
   const key = () => hex(decoder.keyStart, decoder.keyEnd);
   const value = () => hex(decoder.valueStart, decoder.valueEnd);
 
@@ -198,11 +237,11 @@ export function decodeRequest(decoder: RequestDecoder, bytes: Buffer, start: num
     case opcode.stats:
       return { message: "stats", id };
     case opcode.get:
-      return { message: "get", id, key: key() };
+      return { message: "get", id, key: key(), ...snapshotId() };
     case opcode.getMany: {
       const keys: string[] = [];
       for (decoder.rewind(); decoder.next();) keys.push(key());
-      return { message: "getMany", id, keys };
+      return { message: "getMany", id, keys, ...snapshotId() };
     }
     case opcode.put:
       return {
@@ -225,7 +264,8 @@ export function decodeRequest(decoder: RequestDecoder, bytes: Buffer, start: num
       return { message: "batch", id, operations, ...requestNumber() };
     }
     case opcode.scan: {
-      const { start: from, end: to, prefix, reverse, limit, after } = decoder.scan!;
+      const { start: from, end: to, prefix, reverse, limit, after, keysOnly } = decoder.scan!;
+      const snapshot = decoder.scan!.snapshotId;
       return {
         message: "scan",
         id,
@@ -235,8 +275,20 @@ export function decodeRequest(decoder: RequestDecoder, bytes: Buffer, start: num
         reverse,
         limit,
         ...(after && { after: hexOf(after) }),
+        ...(snapshot !== newestState && { snapshotId: snapshot === snapshotWanted ? 0 : snapshot }),
+        ...(keysOnly && { keysOnly }),
       };
     }
+    case opcode.openSnapshot:
+      return { message: "openSnapshot", id, leaseMs: decoder.leaseMs };
+    case opcode.renewSnapshot:
+      return { message: "renewSnapshot", id, snapshotId: decoder.snapshotId, leaseMs: decoder.leaseMs };
+    case opcode.closeSnapshot:
+      return { message: "closeSnapshot", id, snapshotId: decoder.snapshotId };
+    case opcode.checkpoint:
+      return { message: "checkpoint", id };
+    case opcode.compact:
+      return { message: "compact", id };
   }
 }
 
@@ -283,6 +335,13 @@ export function decodeResponse(
     case "scanPage":
     case "getManyPage":
       return decodePage(kind, id, bytes, head);
+    case "snapshot":
+      return { message: "snapshot", id, ...decodeSnapshot(bytes, head) };
+    case "checkpointed":
+      return { message: "checkpointed", id, seq: decodeCheckpointed(bytes, head) };
+    case "done":
+      decodeDone(bytes, head);
+      return { message: "done", id };
     case "helloReply": {
       const { info } = decodeHelloReply(bytes, head);
       const { storeId, bootId, ...rest } = info;
@@ -314,7 +373,8 @@ function decodePage(
     }
     const last = hexOf(page.bytes.subarray(page.lastKeyStart, page.lastKeyEnd));
     const stoppedAt = last === (entries.at(-1)?.key ?? "") ? {} : { stoppedAt: last };
-    return { message: kind, id, entries, more: page.more, ...stoppedAt };
+    const opened = page.snapshotId === newestState ? {} : { snapshotId: page.snapshotId };
+    return { message: kind, id, entries, more: page.more, ...stoppedAt, ...opened };
   }
   const entries = [];
   while (page.next()) entries.push({ version: page.version, value: page.version === 0 ? null : value() });

@@ -22,7 +22,7 @@ export function naiveRequest(payload: Buffer): Request {
   const id = uint(idTree);
   if (id < 1 || id > 0xffff_ffff) throw new Error("id");
   const opcode = uint(opcodeTree);
-  const [first, second, third, fourth, fifth, sixth] = args;
+  const [first, second, third, fourth, fifth, sixth, seventh, eighth] = args;
   const count = (least: number, most: number) => {
     if (args.length < least || args.length > most) throw new Error("argument count");
   };
@@ -41,13 +41,13 @@ export function naiveRequest(payload: Buffer): Request {
       count(0, 0);
       return { message: "ping", id };
     case 2:
-      count(1, 1);
-      return { message: "get", id, key: key(first) };
+      count(1, 2);
+      return defined({ message: "get", id, key: key(first), snapshotId: maybe(second, positive) });
     case 3: {
-      count(1, 1);
+      count(1, 2);
       const keys = array(first).map(key);
       if (keys.length === 0 || keys.length > limits.getManyKeysMax) throw new Error("key count");
-      return { message: "getMany", id, keys };
+      return defined({ message: "getMany", id, keys, snapshotId: maybe(second, positive) });
     }
     case 4:
       count(2, 5);
@@ -76,7 +76,7 @@ export function naiveRequest(payload: Buffer): Request {
       return defined({ message: "batch", id, operations, requestNumber: maybe(second, positive) });
     }
     case 7: {
-      count(5, 6);
+      count(5, 8);
       const bound = (tree: Tree | undefined) => maybe(tree, (there) => bin(there, limits.keyBytesMax));
       return defined({
         message: "scan",
@@ -87,11 +87,28 @@ export function naiveRequest(payload: Buffer): Request {
         reverse: bool(fourth),
         limit: uint(fifth),
         after: bound(sixth),
+        snapshotId: maybe(seventh, uint),
+        keysOnly: maybe(eighth, bool) || undefined,
       });
     }
     case 8:
       count(0, 0);
       return { message: "stats", id };
+    case 9:
+      count(0, 0);
+      return { message: "checkpoint", id };
+    case 10:
+      count(0, 0);
+      return { message: "compact", id };
+    case 11:
+      count(1, 1);
+      return { message: "openSnapshot", id, leaseMs: uint(first) };
+    case 12:
+      count(2, 2);
+      return { message: "renewSnapshot", id, snapshotId: positive(first), leaseMs: uint(second) };
+    case 13:
+      count(1, 1);
+      return { message: "closeSnapshot", id, snapshotId: positive(first) };
     default:
       throw new Error("opcode");
   }
@@ -102,9 +119,9 @@ export function naiveResponse(kind: Response["message"], payload: Buffer): Respo
   const id = uint(idTree);
   if (id > 0xffff_ffff) throw new Error("id");
   const code = uint(statusTree);
-  const [first, second] = body;
-  const count = (expected: number) => {
-    if (body.length !== expected) throw new Error("element count");
+  const [first, second, third] = body;
+  const count = (least: number, most = least) => {
+    if (body.length < least || body.length > most) throw new Error("element count");
   };
 
   if (code !== 0) {
@@ -131,8 +148,23 @@ export function naiveResponse(kind: Response["message"], payload: Buffer): Respo
     case "entry":
       count(2);
       return { message: "entry", id, ...versioned(first, second) };
+    case "snapshot":
+      count(3);
+      return {
+        message: "snapshot",
+        id,
+        snapshotId: positive(first),
+        seq: uint(second),
+        leaseMs: positive(third),
+      };
+    case "checkpointed":
+      count(1);
+      return { message: "checkpointed", id, seq: uint(first) };
+    case "done":
+      count(0);
+      return { message: "done", id };
     case "scanPage": {
-      count(2);
+      count(2, 3);
       const more = bool(second);
       const entries = groups(array(first), 3).map(([keyTree, version, value]) => {
         return { key: bin(keyTree), ...versioned(version, value) };
@@ -143,7 +175,10 @@ export function naiveResponse(kind: Response["message"], payload: Buffer): Respo
       if (stop !== undefined && !more) throw new Error("a stop at the end");
       if (entries.some((entry) => entry.version === 0)) throw new Error("an absent entry");
       const stoppedAt = stop === undefined || stop.key === entries.at(-1)?.key ? {} : { stoppedAt: stop.key };
-      return { message: "scanPage", id, entries: entries as never, more, ...stoppedAt };
+      const snapshotId = maybe(third, positive);
+      if (snapshotId !== undefined && !more) throw new Error("a snapshot at the end");
+      const opened = snapshotId === undefined ? {} : { snapshotId };
+      return { message: "scanPage", id, entries: entries as never, more, ...stoppedAt, ...opened };
     }
     case "getManyPage": {
       count(2);

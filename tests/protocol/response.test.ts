@@ -103,12 +103,12 @@ describe("PageEncoder", () => {
 
   test("begins anew after a page, and after one that was given up", () => {
     const page = new PageEncoder();
-    page.add(entry, 0, 3, 1, 3, 8);
+    page.add(entry, 0, 3, 1, entry, 3, 8);
     expect(page.byteLength).toBe(5 + 1 + 7);
     page.clear();
     expect(page.byteLength).toBe(0);
     for (const version of [2, 3]) {
-      page.add(entry, 0, 3, version, 3, 8);
+      page.add(entry, 0, 3, version, entry, 3, 8);
       const payload = payloadOf((writer) => page.finish(writer, version, false));
       const expected: Response = {
         message: "scanPage",
@@ -120,9 +120,15 @@ describe("PageEncoder", () => {
     }
   });
 
+  test("names a snapshot only where there is more for it to show", () => {
+    const page = new PageEncoder();
+    page.add(entry, 0, 3, 1, entry, 3, 8);
+    expect(() => page.finish(new ByteWriter(), 1, false, 7)).toThrow(AssertionError);
+  });
+
   test("holds thousands of entries in one frame", () => {
     const page = new PageEncoder();
-    for (let version = 1; version <= 30_000; version++) page.add(entry, 0, 3, version, 3, 8);
+    for (let version = 1; version <= 30_000; version++) page.add(entry, 0, 3, version, entry, 3, 8);
     const payload = payloadOf((writer) => page.finish(writer, 1, true));
     const head = new ResponseHead();
     readHead(payload, 0, payload.length, head);

@@ -48,9 +48,9 @@ function elementsOf(message: Request): unknown[] {
     case "ping":
       return [id, 1];
     case "get":
-      return [id, 2, bin(message.key)];
+      return [id, 2, bin(message.key), ...trimmed([uint(message.snapshotId)])];
     case "getMany":
-      return [id, 3, message.keys.map(bin)];
+      return [id, 3, message.keys.map(bin), ...trimmed([uint(message.snapshotId)])];
     case "put": {
       const { key, value, ifVersion, expiresAtMs, requestNumber } = message;
       return [
@@ -66,11 +66,22 @@ function elementsOf(message: Request): unknown[] {
     case "batch":
       return [id, 6, message.operations.map(elementsOfOperation), ...trimmed([uint(message.requestNumber)])];
     case "scan": {
-      const { start, end, prefix, reverse, limit, after } = message;
-      return [id, 7, bin(start), bin(end), bin(prefix), reverse, uint(limit), ...trimmed([bin(after)])];
+      const { start, end, prefix, reverse, limit, after, snapshotId, keysOnly } = message;
+      const optional = trimmed([bin(after), uint(snapshotId), keysOnly ?? null]);
+      return [id, 7, bin(start), bin(end), bin(prefix), reverse, uint(limit), ...optional];
     }
     case "stats":
       return [id, 8];
+    case "checkpoint":
+      return [id, 9];
+    case "compact":
+      return [id, 10];
+    case "openSnapshot":
+      return [id, 11, message.leaseMs];
+    case "renewSnapshot":
+      return [id, 12, message.snapshotId, message.leaseMs];
+    case "closeSnapshot":
+      return [id, 13, message.snapshotId];
   }
 }
 

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import {
+  snapshotWanted as storeSnapshotWanted,
   unconditional as storeUnconditional,
   type KeyCursor,
   type OperationCursor,
@@ -9,7 +10,7 @@ import {
   type Write,
 } from "../../src/engine/store.ts";
 import type { HelloInfo } from "../../src/protocol/hello.ts";
-import { opcode, unconditional } from "../../src/protocol/opcodes.ts";
+import { newestState, opcode, snapshotWanted, unconditional } from "../../src/protocol/opcodes.ts";
 import { RequestDecoder } from "../../src/protocol/request.ts";
 import type { ScanRequest } from "../../src/protocol/scan-request.ts";
 import { encode, type Request } from "./message.ts";
@@ -74,10 +75,28 @@ test("a store reads a decoded getMany as its KeyCursor", () => {
   expect(seen).toEqual(["a", "b"]);
 });
 
-test("no condition is the same number for the decoder and for the store", () => {
-  expect(unconditional).toBe(storeUnconditional);
+test("a store reads a decoded scan as its ScanRange", () => {
+  decode({ message: "scan", id: 1, prefix: "61", reverse: true, limit: 3, snapshotId: 0, keysOnly: true });
+  const { prefix, reverse, limit, keysOnly } = asRange(decoder.scan!);
+  expect([Buffer.from(prefix!).toString(), reverse, limit, keysOnly]).toEqual(["a", true, 3, true]);
+});
+
+test("no condition, and no snapshot yet, are the same numbers for the decoder and for the store", () => {
+  expect([unconditional, snapshotWanted]).toEqual([storeUnconditional, storeSnapshotWanted]);
+});
+
+test("the snapshots of a scan are told apart: none, one to be opened, and one that is open", () => {
+  const snapshotIdOf = (snapshotId: { snapshotId?: number }) => {
+    decode({ message: "scan", id: 1, reverse: false, limit: 0, ...snapshotId });
+    return decoder.scan!.snapshotId;
+  };
+  expect([{}, { snapshotId: 0 }, { snapshotId: 7 }].map(snapshotIdOf)).toEqual([
+    newestState,
+    snapshotWanted,
+    7,
+  ]);
 });
 
 test("opcodes are dense, so that none is given twice", () => {
-  expect(Object.values(opcode)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
+  expect(Object.values(opcode)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13]);
 });

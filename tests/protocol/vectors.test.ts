@@ -50,7 +50,10 @@ interface FrameVector {
   expect?: string;
 }
 
-const kinds = ["hello", "ping", "get", "get-many", "put", "delete", "batch", "scan", "stats", "errors"];
+const kinds = [
+  ...["hello", "ping", "get", "get-many", "put", "delete", "batch", "scan", "stats"],
+  ...["checkpoint", "compact", "open-snapshot", "renew-snapshot", "close-snapshot", "errors"],
+];
 const decodedOnly = ["accepted-forms"];
 const refused = ["refused-requests", "malformed-requests", "malformed-responses"];
 const frames = ["malformed-frames"];

@@ -1,17 +1,22 @@
 import { describe, expect, test } from "bun:test";
 import { ByteWriter } from "../../src/lib/byte-writer.ts";
 import { randomBelow, seededRandom, type Random } from "../../src/lib/random.ts";
+import { newestState, snapshotWanted } from "../../src/protocol/opcodes.ts";
 import {
   encodeBatch,
+  encodeCheckpoint,
+  encodeCompact,
   encodeDelete,
   encodeGet,
+  encodeGetMany,
+  encodeOpenSnapshot,
   encodePut,
   encodeScan,
 } from "../../src/protocol/request-encoder.ts";
 import { serve, type ServeOptions } from "../../src/server/serve.ts";
 import { seed } from "../protocol/seed.ts";
 import { randomChunkLength } from "../protocol/chunking.ts";
-import { entryOf, pageOf, versionOf, type TestResponse } from "./harness.ts";
+import { entryOf, expectDone, pageOf, seqOf, snapshotOf, versionOf, type TestResponse } from "./harness.ts";
 import { SocketPeer } from "./socket-peer.ts";
 
 type Check = (response: TestResponse) => void;
@@ -63,7 +68,93 @@ export function describeBehaviour(name: string, open: () => ServeOptions): void 
       }
       for (const peer of peers) peer.end();
     });
+
+    test("a snapshot shows every peer what was there when it was opened", async () => {
+      await using server = await serve({ listen: "127.0.0.1:0", ...open() });
+      const [writer, reader] = [await SocketPeer.greeted(server.port), await SocketPeer.greeted(server.port)];
+      const keys = Array.from({ length: 50 }, (_, index) => `k${100 + index}`);
+      const writeAll = async (value: string) => {
+        for (const key of keys) {
+          await ask(writer, (requests) => encodePut(requests, 2, bytesOf(key), bytesOf(value)));
+        }
+      };
+      await writeAll("before");
+      await ask(writer, (requests) => encodeDelete(requests, 2, bytesOf(keys[7]!)));
+      const opened = await ask(writer, (requests) => encodeOpenSnapshot(requests, 2, 60_000));
+      const { snapshotId } = snapshotOf(opened);
+      await writeAll("after");
+      await ask(writer, (requests) => encodePut(requests, 2, bytesOf("k999"), bytesOf("after")));
+
+      const expected = keys.map((_, index) => (index === 7 ? undefined : "before"));
+      for (const [index, key] of keys.entries()) {
+        const entry = await ask(reader, (requests) => encodeGet(requests, 2, bytesOf(key), snapshotId));
+        expect(entryOf(entry).value).toBe(expected[index]);
+      }
+      const many = await ask(reader, (requests) => encodeGetMany(requests, 2, keys.map(bytesOf), snapshotId));
+      expect(pageOf(many, "getMany").entries.map(({ value }) => value || undefined)).toEqual(expected);
+      for (const reverse of [false, true]) {
+        const all = await ask(reader, (requests) => encodeScan(requests, 2, { reverse, snapshotId }));
+        const { entries } = pageOf(all, "scan");
+        const found = new Map(entries.map(({ key, value }) => [key!, value]));
+        expect([entries.length, ...keys.map((key) => found.get(key))]).toEqual([49, ...expected]);
+      }
+      for (const peer of [writer, reader]) peer.end();
+    });
+
+    test("a scan that wants a snapshot is of one moment, over all its pages, and closes it", async () => {
+      await using server = await serve({ listen: "127.0.0.1:0", ...open() });
+      const peer = await SocketPeer.greeted(server.port);
+      const keys = Array.from({ length: 150 }, (_, index) => `k${100 + index}`);
+      const writeAll = async (content: string) => {
+        const value = bytesOf(content.repeat(4096));
+        for (const key of keys) {
+          await ask(peer, (requests) => encodePut(requests, 2, bytesOf(key), value));
+        }
+      };
+      await writeAll("a");
+      const found: string[] = [];
+      let snapshotId: number = snapshotWanted;
+      let after: Buffer | undefined;
+      for (let pages = 1; ; pages++) {
+        const answer = await ask(peer, (requests) => encodeScan(requests, 2, { after, snapshotId }));
+        const page = pageOf(answer, "scan");
+        found.push(...page.entries.map(({ key, value }) => `${key}${value[0]}`));
+        if (!page.more) {
+          expect(pages).toBeGreaterThan(1);
+          break;
+        }
+        if (pages === 1) snapshotId = page.snapshotId ?? newestState;
+        after = bytesOf(page.entries.at(-1)!.key!);
+        await writeAll("b");
+      }
+      expect(found).toEqual(keys.map((key) => `${key}a`));
+      const late = await ask(peer, (requests) => encodeGet(requests, 2, bytesOf("k100"), snapshotId));
+      expect(late.error?.code).toBe("SNAPSHOT_EXPIRED");
+      peer.end();
+    });
+
+    test("a checkpoint and a compaction are answered, and everything is as it was", async () => {
+      await using server = await serve({ listen: "127.0.0.1:0", ...open() });
+      const peer = await SocketPeer.greeted(server.port);
+      expect(seqOf(await ask(peer, (requests) => encodeCheckpoint(requests, 2)))).toBe(0);
+      const put = await ask(peer, (requests) => encodePut(requests, 2, bytesOf("a"), bytesOf("1")));
+      const checkpoint = await ask(peer, (requests) => encodeCheckpoint(requests, 2));
+      expect(seqOf(checkpoint)).toBeGreaterThanOrEqual(versionOf(put));
+      expectDone(await ask(peer, (requests) => encodeCompact(requests, 2)));
+      const entry = await ask(peer, (requests) => encodeGet(requests, 2, bytesOf("a")));
+      expect(entryOf(entry)).toEqual({ version: versionOf(put), value: "1" });
+      peer.end();
+    });
   });
+}
+
+/** One request, and its answer. */
+async function ask(peer: SocketPeer, encode: (writer: ByteWriter) => void): Promise<TestResponse> {
+  const count = peer.responses.length + 1;
+  peer.send(encode);
+  const response = (await peer.received(count))[count - 1];
+  if (response === undefined) throw new Error("The server has closed the connection");
+  return response;
 }
 
 /** Sends random requests in random chunks, and compares each answer with that of a Map. */

@@ -19,7 +19,7 @@ describe("a response", () => {
     ["a get of a key whose delete is pending", (peer) => peer.get(3, "b")],
     ["a refused condition on a pending value", (peer) => peer.put(3, "a", "2", { ifVersion: 0 })],
     ["a refused delete of a pending value", (peer) => peer.delete(3, "a", 77)],
-    ["a getMany that touches one", (peer) => peer.getMany(3, "z", "a")],
+    ["a getMany that touches one", (peer) => peer.getMany(3, ["z", "a"])],
     ["a scan over one", (peer) => peer.scan(3)],
     [
       "a batch refused for one",
@@ -121,7 +121,7 @@ describe("requests", () => {
 
   test("are answered in pages that carry what they found", () => {
     const { store, peer } = greeted();
-    peer.put(2, "a", "1").put(3, "b", "2").scan(4).getMany(5, "b", "x", "a").send();
+    peer.put(2, "a", "1").put(3, "b", "2").scan(4).getMany(5, ["b", "x", "a"]).send();
     store.advance();
     const pages = peer.take().slice(-2);
     expect(pageOf(pages[0], "scan")).toEqual({

@@ -3,12 +3,17 @@ import { seededRandom } from "../../src/lib/random.ts";
 import { FrameDecoder } from "../../src/protocol/frame-decoder.ts";
 import {
   encodeBatch,
+  encodeCheckpoint,
+  encodeCloseSnapshot,
+  encodeCompact,
   encodeDelete,
   encodeGet,
   encodeGetMany,
   encodeHello,
+  encodeOpenSnapshot,
   encodePing,
   encodePut,
+  encodeRenewSnapshot,
   encodeScan,
   encodeStats,
   type BatchOperation,
@@ -17,9 +22,12 @@ import {
   type ScanOptions,
 } from "../../src/protocol/request-encoder.ts";
 import {
+  decodeCheckpointed,
+  decodeDone,
   decodeEntry,
   decodeError,
   decodeHelloReply,
+  decodeSnapshot,
   decodeStats,
   decodeWritten,
   PageCursor,
@@ -118,13 +126,13 @@ export class Peer {
     return this;
   }
 
-  get(id: number, key: string): this {
-    encodeGet(this.#writer, id, Buffer.from(key));
+  get(id: number, key: string, snapshotId?: number): this {
+    encodeGet(this.#writer, id, Buffer.from(key), snapshotId);
     return this;
   }
 
-  getMany(id: number, ...keys: string[]): this {
-    encodeGetMany(this.#writer, id, keys.map(toBytes));
+  getMany(id: number, keys: readonly string[], snapshotId?: number): this {
+    encodeGetMany(this.#writer, id, keys.map(toBytes), snapshotId);
     return this;
   }
 
@@ -145,6 +153,31 @@ export class Peer {
 
   scan(id: number, options: ScanOptions = {}): this {
     encodeScan(this.#writer, id, options);
+    return this;
+  }
+
+  openSnapshot(id: number, leaseMs = 0): this {
+    encodeOpenSnapshot(this.#writer, id, leaseMs);
+    return this;
+  }
+
+  renewSnapshot(id: number, snapshotId: number, leaseMs = 0): this {
+    encodeRenewSnapshot(this.#writer, id, snapshotId, leaseMs);
+    return this;
+  }
+
+  closeSnapshot(id: number, snapshotId: number): this {
+    encodeCloseSnapshot(this.#writer, id, snapshotId);
+    return this;
+  }
+
+  checkpoint(id: number): this {
+    encodeCheckpoint(this.#writer, id);
+    return this;
+  }
+
+  compact(id: number): this {
+    encodeCompact(this.#writer, id);
     return this;
   }
 
@@ -249,7 +282,21 @@ export function pageOf(response: TestResponse | undefined, kind: "scan" | "getMa
     const key = kind === "scan" ? { key: text(page.keyStart, page.keyEnd) } : {};
     entries.push({ ...key, version: page.version, value: text(page.valueStart, page.valueEnd) });
   }
-  return { entries, more: page.more };
+  return { entries, more: page.more, ...(page.snapshotId !== 0 && { snapshotId: page.snapshotId }) };
+}
+
+export function snapshotOf(response: TestResponse | undefined) {
+  return decodeSnapshot(response!.frame, headOf(response!.frame));
+}
+
+/** The seq of a checkpoint's answer. */
+export function seqOf(response: TestResponse | undefined): number {
+  return decodeCheckpointed(response!.frame, headOf(response!.frame));
+}
+
+/** That the answer has no result. */
+export function expectDone(response: TestResponse | undefined): void {
+  decodeDone(response!.frame, headOf(response!.frame));
 }
 
 export function helloOf(response: TestResponse | undefined) {

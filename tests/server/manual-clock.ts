@@ -39,6 +39,7 @@ export class ManualClock implements Clock {
     let turns = 0;
     while (this.#afterPoll.length > 0) {
       turns++;
+      if (turns > turnsMax) throw new Error(`Cannot end: each of ${turnsMax} turns brought up another one`);
       for (const action of this.#afterPoll.splice(0)) action();
     }
     return turns;
@@ -62,3 +63,6 @@ export class ManualClock implements Clock {
     this.nowMs = Math.max(this.nowMs, endMs);
   }
 }
+
+/** Whoever still has something to do after so many turns is waiting for something, and spins. */
+const turnsMax = 100_000;

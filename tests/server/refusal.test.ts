@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { ConflictError, StoreFullError } from "../../src/engine/errors.ts";
+import { ConflictError } from "../../src/engine/errors.ts";
 import {
   HoldfastError,
   InvalidArgumentError,
@@ -18,7 +18,13 @@ const rows: [string, HoldfastError, number, number, number[]][] = [
   ["a conflict", new ConflictError(0, 7, 2), status.CONFLICT, notApplied, [7, 2]],
   ["an argument", new InvalidArgumentError("the key is empty"), status.INVALID_ARGUMENT, notApplied, []],
   ["a full disk", new DiskFullError("data", 1, 2), status.DISK_FULL, notApplied, []],
-  ["a full store", new StoreFullError(10, 11), status.STORE_FULL, notApplied, [10, 11]],
+  [
+    "an expired snapshot",
+    new HoldfastError("SNAPSHOT_EXPIRED", "gone"),
+    status.SNAPSHOT_EXPIRED,
+    notApplied,
+    [],
+  ],
   [
     "a write that a failed disk never began",
     new StorageFaultError("data", "gone"),

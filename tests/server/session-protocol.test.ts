@@ -90,7 +90,7 @@ describe("a request", () => {
   test("of every kind is carried out and answered", () => {
     const host = new TestServer({}, { isInstant: true });
     const peer = host.greeted();
-    peer.put(2, "a", "1").put(3, "b", "2", { ifVersion: 0 }).delete(4, "a").get(5, "b").getMany(6, "b");
+    peer.put(2, "a", "1").put(3, "b", "2", { ifVersion: 0 }).delete(4, "a").get(5, "b").getMany(6, ["b"]);
     peer.batch(7, { type: "put", key, value }, { type: "delete", key: Buffer.from("b"), ifVersion: 2 });
     peer.scan(8, { prefix: key }).ping(9).stats(10).send();
     const answers = peer.take();
@@ -122,7 +122,7 @@ describe("a request", () => {
       .scan(6, { limit: 1 })
       .scan(7, { after: Buffer.from("b") })
       .send();
-    peer.scan(8, { reverse: true }).getMany(9, "a", "b", "c").send();
+    peer.scan(8, { reverse: true }).getMany(9, ["a", "b", "c"]).send();
     const [all, one, rest, back, many] = peer.take();
     const keysOf = (response: typeof all) => pageOf(response, "scan").entries.map((entry) => entry.key);
     expect([keysOf(all), keysOf(one), keysOf(rest), keysOf(back)]).toEqual([
@@ -145,7 +145,7 @@ describe("a request", () => {
     ["with an empty key", (peer) => peer.get(9, ""), "INVALID_ARGUMENT"],
     ["with too long a key", (peer) => peer.get(9, "k".repeat(101)), "LIMIT_EXCEEDED"],
     ["with too long a value", (peer) => peer.put(9, "a", "v".repeat(201)), "LIMIT_EXCEEDED"],
-    ["for too many keys", (peer) => peer.getMany(9, "a", "b", "c", "d"), "LIMIT_EXCEEDED"],
+    ["for too many keys", (peer) => peer.getMany(9, ["a", "b", "c", "d"]), "LIMIT_EXCEEDED"],
     [
       "with too many operations",
       (peer) => peer.batch(9, ...[0, 1, 2, 3].map(() => ({ type: "delete", key }) as const)),
@@ -235,7 +235,7 @@ test(
       peer.hello(1).put(2, "a", "x".repeat(700)).get(3, "a").batch(4, { type: "put", key, value });
       return peer
         .scan(5)
-        .getMany(6, "a", "k")
+        .getMany(6, ["a", "k"])
         .delete(7, "a")
         .get(8, "absent")
         .raw(0, 0, 0, 3, 0x92, 9, 99)
