@@ -38,11 +38,11 @@ export async function connect<V, N extends KeyKind>(
 
 export { HoldfastError, InvalidArgumentError, LimitError, UnknownOutcomeError } from "../src/lib/errors.ts";
 export type { Outcome } from "../src/lib/errors.ts";
-export type { ServerStats, VersionedValue, Written } from "./answers.ts";
+export type { Checkpoint, ServerStats, VersionedValue, Written } from "./answers.ts";
 export type { Batch } from "./batch.ts";
 export type { Codec } from "./codec.ts";
 export { codecs } from "./codecs.ts";
-export type { Database, ServerLimits, SyncMode } from "./database.ts";
+export type { Database, AnnouncedLimits, SyncMode } from "./database.ts";
 export {
   AbortError,
   ClosedError,
@@ -52,10 +52,11 @@ export {
   ProtocolError,
   QueueFullError,
   ServerError,
+  SnapshotExpiredError,
   TimeoutError,
 } from "./errors.ts";
 export type { TimeoutPhase } from "./errors.ts";
-export type { Keyspace, KeyspaceOptions } from "./keyspace.ts";
+export type { Keyspace } from "./keyspace.ts";
 export type {
   CallOptions,
   ClientWarning,
@@ -65,7 +66,10 @@ export type {
   Key,
   KeyKind,
   KeyOf,
+  KeyspaceOptions,
   PutOptions,
   WriteCondition,
 } from "./options.ts";
-export type { Entry, Scan, ScanOptions } from "./scan.ts";
+export type { ReadonlyKeyspace } from "./readonly-keyspace.ts";
+export type { Entry, EntryScan, KeyEntry, KeyScan, KeyScanOptions, Scan, ScanOptions } from "./scan.ts";
+export type { Snapshot, SnapshotOptions } from "./snapshot.ts";

@@ -1,15 +1,19 @@
-import type { ServerStats } from "./answers.ts";
+import { administrativeTimeoutMsDefault } from "../src/lib/limits.ts";
+import type { Checkpoint, ServerStats } from "./answers.ts";
 import { Keyspace } from "./keyspace.ts";
 import type { Lifecycle } from "./lifecycle.ts";
+import type { Operation } from "./operation.ts";
 import { pingOperation, statsOperation } from "./operations.ts";
 import type { CallOptions, ConnectionState, KeyKind } from "./options.ts";
+import { openSnapshot, type Snapshot, type SnapshotOptions } from "./snapshot.ts";
+import { checkpointOperation, compactOperation } from "./store-operations.ts";
 import type { View } from "./view.ts";
 
 /** When the server's acknowledgement means durable: `always` it does. */
 export type SyncMode = "always" | "batch" | "none";
 
 /** What the server accepts, as it announced. */
-export interface ServerLimits {
+export interface AnnouncedLimits {
   /** The longest request, in bytes. */
   readonly frameBytesMax: number;
   /** The longest key with its prefixes, in bytes. */
@@ -34,11 +38,13 @@ export interface ServerLimits {
  */
 export class Database<V = unknown, N extends KeyKind = "string"> extends Keyspace<V, N> {
   readonly #lifecycle: Lifecycle;
+  readonly #view: View<V, N>;
 
   /** @internal */
   constructor(lifecycle: Lifecycle, view: View<V, N>) {
     super(view);
     this.#lifecycle = lifecycle;
+    this.#view = view;
   }
 
   /** Whether the connection is there; `onStateChange` tells of changes. */
@@ -52,7 +58,7 @@ export class Database<V = unknown, N extends KeyKind = "string"> extends Keyspac
   }
 
   /** The server's limits. What is beyond one of them is refused before it is sent, with a LimitError. */
-  get limits(): ServerLimits {
+  get limits(): AnnouncedLimits {
     return this.#lifecycle.info.limits;
   }
 
@@ -72,6 +78,31 @@ export class Database<V = unknown, N extends KeyKind = "string"> extends Keyspac
   }
 
   /**
+   * The store as it is now, to be read for as long as it is open, whatever is written meanwhile.
+   *
+   * @example await using snapshot = await db.snapshot();
+   */
+  snapshot(options?: SnapshotOptions): Promise<Snapshot<V, N>> {
+    return openSnapshot(this.#view, options);
+  }
+
+  /**
+   * Has the server move all that was written so far out of the log, into tables: a restart has little to read then. The
+   * server does so by itself from time to time. Default deadline: 15 minutes.
+   */
+  checkpoint(options?: CallOptions): Promise<Checkpoint> {
+    return this.#administer(checkpointOperation, options);
+  }
+
+  /**
+   * Has the server make a checkpoint and then merge all tables as far as they go, which frees what deleted and
+   * overwritten entries take. It may rewrite the whole store. Default deadline: 15 minutes.
+   */
+  compact(options?: CallOptions): Promise<void> {
+    return this.#administer(compactOperation, options);
+  }
+
+  /**
    * Refuses new calls, waits for those that are open (at most `closeTimeoutMs`), and closes the connection. What is
    * still open then ends with a ClosedError, or with an UnknownOutcomeError if it is a write that was sent. Never
    * rejects.
@@ -83,5 +114,13 @@ export class Database<V = unknown, N extends KeyKind = "string"> extends Keyspac
   /** Closes: `await using db = await connect()`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  #administer<Answer>(
+    operation: Operation<undefined, Answer>,
+    options: CallOptions | undefined,
+  ): Promise<Answer> {
+    const timeoutMs = options?.timeoutMs ?? administrativeTimeoutMsDefault;
+    return this.#lifecycle.pipeline.call(operation, undefined, { ...options, timeoutMs });
   }
 }

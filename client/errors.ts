@@ -102,6 +102,19 @@ export class ConflictError extends HoldfastError {
   }
 }
 
+/** The server has the snapshot no more: its lease ran out, or the server was restarted. What it showed is gone. */
+export class SnapshotExpiredError extends HoldfastError {
+  readonly outcome: Outcome = "not-applied";
+
+  constructor(what: string) {
+    super(
+      "SNAPSHOT_EXPIRED",
+      `Cannot ${what}: the snapshot is gone, because its lease ran out or the server was restarted; ` +
+        "open another one, or begin the scan anew",
+    );
+  }
+}
+
 /** The server refused for a reason of its own: `code` is the stable name of `status`, as the protocol lists them. */
 export class ServerError extends HoldfastError {
   readonly outcome: Outcome;

@@ -1,3 +1,4 @@
+import { getManyRequestKeyBytesMax } from "../src/lib/limits.ts";
 import { encodeGetMany } from "../src/protocol/request-encoder.ts";
 import { MalformedError } from "../src/protocol/protocol-error.ts";
 import { PageCursor } from "../src/protocol/response-decoder.ts";
@@ -25,7 +26,7 @@ export async function getMany<V>(
     // Rounded as a caller's timeouts are whole, and never above the one that was asked for.
     const leftMs = Math.min(timeoutMs, Math.ceil(deadlineMs - pipeline.clock.monotonicMs()));
     if (leftMs <= 0) throw new TimeoutError(operation.describe(args), "server", timeoutMs);
-    await pipeline.call(operation as Operation<GetManyArgs<V>, void>, args, {
+    await view.read(operation as Operation<GetManyArgs<V>, void>, args, {
       signal: options?.signal,
       timeoutMs: leftMs,
     });
@@ -51,10 +52,11 @@ const operation: Operation<GetManyArgs<unknown>, void> = {
     for (let index = from; index < keys.length; index++) {
       const key = new Uint8Array(view.encodeKey(keys[index]!));
       bytes += key.length;
-      if (encoded.length > 0 && (encoded.length === getManyKeysMax || bytes > keysBytesMax)) break;
+      if (encoded.length > 0 && (encoded.length === getManyKeysMax || bytes > getManyRequestKeyBytesMax))
+        break;
       encoded.push(key);
     }
-    encodeGetMany(writer, id, encoded);
+    encodeGetMany(writer, id, encoded, view.snapshotId);
   },
   decode(bytes, head, { view, keys, values }) {
     page.decode(bytes, head, "getMany");
@@ -71,6 +73,3 @@ const operation: Operation<GetManyArgs<unknown>, void> = {
 };
 
 const page = new PageCursor();
-
-/** The keys of one request: far below any frame's limit, and enough to fill many pages of answers. */
-const keysBytesMax = 1024 * 1024;

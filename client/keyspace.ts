@@ -1,23 +1,11 @@
-import type { VersionedValue, Written } from "./answers.ts";
+import type { Written } from "./answers.ts";
 import { Batch } from "./batch.ts";
-import type { Codec } from "./codec.ts";
 import { encoderOf, type Encoder, type Encoding } from "./encoder.ts";
-import { getMany } from "./get-many.ts";
-import type { Operation } from "./operation.ts";
-import { deleteOperation, getEntryOperation, getOperation, putOperation } from "./operations.ts";
-import type { CallOptions, DeleteOptions, Key, KeyKind, PutOptions } from "./options.ts";
-import { rangeCodec } from "./range-codec.ts";
-import { Scan, type ScanOptions } from "./scan.ts";
+import { deleteOperation, putOperation } from "./operations.ts";
+import type { DeleteOptions, Key, KeyKind, KeyspaceOptions, PutOptions } from "./options.ts";
+import { ReadonlyKeyspace } from "./readonly-keyspace.ts";
 import { ifVersionOf } from "./settings.ts";
-import { ownKey, View } from "./view.ts";
-
-/** What a keyspace can be told that its parent does otherwise. */
-export interface KeyspaceOptions<V, N extends KeyKind> {
-  /** How its values become bytes. Default: as in the keyspace around it. */
-  codec?: Codec<V> | undefined;
-  /** How the keys of its scans come back. Default: as in the keyspace around it. */
-  keys?: N | undefined;
-}
+import { ownKey, type View } from "./view.ts";
 
 /**
  * Entries under one prefix, with values of one type. The prefix is added to every key that goes out and taken off
@@ -27,37 +15,13 @@ export interface KeyspaceOptions<V, N extends KeyKind> {
  * by the answer, by the deadline, by the signal, or when the client is closed. Whatever is wrong with the arguments
  * rejects the promise, with an InvalidArgumentError, a LimitError, or a CodecError; nothing was sent then.
  */
-export class Keyspace<V, N extends KeyKind = "string"> implements Encoding<V> {
+export class Keyspace<V, N extends KeyKind = "string"> extends ReadonlyKeyspace<V, N> implements Encoding<V> {
   readonly #view: View<V, N>;
 
   /** @internal */
   constructor(view: View<V, N>) {
+    super(view);
     this.#view = view;
-  }
-
-  /** The value of a key, or undefined if there is no such key. */
-  get(key: Key, options?: CallOptions): Promise<V | undefined> {
-    const view = this.#view;
-    return view.pipeline.call(
-      getOperation as Operation<unknown, V | undefined>,
-      { view, key: ownKey(key) },
-      options,
-    );
-  }
-
-  /** The value and the version of a key, or undefined if there is no such key. */
-  getEntry(key: Key, options?: CallOptions): Promise<VersionedValue<V> | undefined> {
-    const view = this.#view;
-    const operation = getEntryOperation as Operation<unknown, VersionedValue<V> | undefined>;
-    return view.pipeline.call(operation, { view, key: ownKey(key) }, options);
-  }
-
-  /**
-   * The values of many keys, in their order; undefined where there is no such key. Many keys or large values take
-   * several requests, between which others may write.
-   */
-  getMany(keys: readonly Key[], options?: CallOptions): Promise<(V | undefined)[]> {
-    return getMany(this.#view, keys, options);
   }
 
   /**
@@ -97,25 +61,20 @@ export class Keyspace<V, N extends KeyKind = "string"> implements Encoding<V> {
   }
 
   /**
-   * The entries of a range, in the order of their keys' bytes.
-   *
-   * @example for await (const { key, value } of users.scan({ start: "m", limit: 100 })) console.log(key, value);
-   */
-  scan(options: ScanOptions = {}): Scan<V, N> {
-    return new Scan(this.#view, options);
-  }
-
-  /**
    * A view of the keys that begin with a prefix. Keyspaces nest: prefixes add up.
    *
    * @example const users = db.keyspace<User>("users/");
    */
-  keyspace<W = V>(prefix: Key): Keyspace<W, N>;
-  keyspace<W = V, M extends KeyKind = N>(prefix: Key, options: KeyspaceOptions<W, M>): Keyspace<W, M>;
-  keyspace(prefix: Key, options: KeyspaceOptions<unknown, KeyKind> = {}): Keyspace<unknown, KeyKind> {
-    const { pipeline, keys, codec } = this.#view;
-    const own = options.codec === undefined ? codec : rangeCodec(options.codec);
-    return new Keyspace(new View(pipeline, keys.within(prefix, options.keys ?? keys.kind), own));
+  override keyspace<W = V>(prefix: Key): Keyspace<W, N>;
+  override keyspace<W = V, M extends KeyKind = N>(
+    prefix: Key,
+    options: KeyspaceOptions<W, M>,
+  ): Keyspace<W, M>;
+  override keyspace(
+    prefix: Key,
+    options: KeyspaceOptions<unknown, KeyKind> = {},
+  ): Keyspace<unknown, KeyKind> {
+    return new Keyspace(this.#view.within(prefix, options));
   }
 
   /** For batches over several keyspaces. */

@@ -1,7 +1,7 @@
 import type { Buffer } from "node:buffer";
 import type { Clock, Timer } from "../src/lib/clock.ts";
 import type { HoldfastError } from "../src/lib/errors.ts";
-import { connectAttemptMsMax, reconnectDelayMsFirst } from "../src/lib/limits.ts";
+import { clientLingerMsMax, connectAttemptMsMax, reconnectDelayMsFirst } from "../src/lib/limits.ts";
 import { randomBelow, type Random } from "../src/lib/random.ts";
 import type { HelloInfo } from "../src/protocol/hello.ts";
 import type { ResponseHead } from "../src/protocol/response-decoder.ts";
@@ -72,7 +72,7 @@ export class Link implements ConnectionOwner {
     if (connection !== undefined) {
       connection.end();
       // A server that does not close its side in turn must not hold the socket for ever.
-      this.#runtime.clock.schedule(lingerMsMax, () => connection.destroy());
+      this.#runtime.clock.schedule(clientLingerMsMax, () => connection.destroy());
     }
     this.#change("closed", cause);
   }
@@ -132,8 +132,11 @@ export class Link implements ConnectionOwner {
 
   #pause(): void {
     const { clock, random } = this.#runtime;
-    const doublings = Math.min(this.#failures, doublingsMax);
-    const delayMsMax = Math.min(this.#settings.reconnectDelayMsMax, reconnectDelayMsFirst * 2 ** doublings);
+    // After a thousand failures the power is Infinity, of which the minimum makes the bound as well.
+    const delayMsMax = Math.min(
+      this.#settings.reconnectDelayMsMax,
+      reconnectDelayMsFirst * 2 ** this.#failures,
+    );
     this.#timer = clock.schedule(randomBelow(random, delayMsMax + 1), () => this.#attempt(), true);
   }
 
@@ -161,6 +164,3 @@ const refusals = new Set<number>([
   status.HELLO_REQUIRED,
   status.VERSION_UNSUPPORTED,
 ]);
-
-const doublingsMax = 16;
-const lingerMsMax = 2_000;

@@ -4,7 +4,7 @@ import type { ResponseHead } from "../src/protocol/response-decoder.ts";
 
 /** One kind of request: how it becomes a frame, and what its answer is. There is one object for each kind. */
 export interface Operation<Args, Answer> {
-  /** A write that was sent and not answered may have happened; a read is simply sent again. */
+  /** A write that was sent and not answered may have happened; anything else may be done twice, and is sent again. */
   readonly isWrite: boolean;
   /** Appends the frame. Called again, for a read, when it has to be sent on another connection. */
   encode(writer: ByteWriter, id: number, args: Args): void;

@@ -37,7 +37,7 @@ const entry: EntryRange = { version: 0, valueStart: 0, valueEnd: 0 };
 
 export const getOperation: Operation<GetArgs, unknown> = {
   isWrite: false,
-  encode: (writer, id, { view, key }) => encodeGet(writer, id, view.encodeKey(key)),
+  encode: (writer, id, { view, key }) => encodeGet(writer, id, view.encodeKey(key), view.snapshotId),
   decode(bytes, head, { view, key }) {
     decodeEntry(bytes, head, entry);
     return entry.version === 0 ? undefined : view.decodeValue(key, bytes, entry.valueStart, entry.valueEnd);

@@ -57,6 +57,14 @@ export interface CallOptions {
   timeoutMs?: number | undefined;
 }
 
+/** What a keyspace can be told that its parent does otherwise. */
+export interface KeyspaceOptions<V, N extends KeyKind> {
+  /** How its values become bytes. Default: as in the keyspace around it. */
+  codec?: Codec<V> | undefined;
+  /** How the keys of its scans come back. Default: as in the keyspace around it. */
+  keys?: N | undefined;
+}
+
 /** When a write may happen, else it ends with a ConflictError. Default: always. */
 export interface WriteCondition {
   /** Only if the entry has this version; 0: only if there is none. Leave it out for a write that always happens. */

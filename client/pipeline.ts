@@ -6,14 +6,14 @@ import type { HelloLimits } from "../src/protocol/hello.ts";
 import { MalformedError } from "../src/protocol/protocol-error.ts";
 import { decodeError, type ResponseHead } from "../src/protocol/response-decoder.ts";
 import { status } from "../src/protocol/status.ts";
+import { CallDeadlines } from "./call-deadlines.ts";
+import { errorOfRefusal, unknownOutcome } from "./call-errors.ts";
 import { CallTable, type Call } from "./call.ts";
 import type { ConnectionMachine } from "./connection-machine.ts";
-import { Deadlines } from "./deadlines.ts";
 import { EndOfTick } from "./end-of-tick.ts";
 import { AbortError, ClosedError, QueueFullError, TimeoutError } from "./errors.ts";
 import type { AnyOperation, Operation } from "./operation.ts";
 import type { CallOptions } from "./options.ts";
-import { refusalOf, unknownOutcome } from "./refusal.ts";
 import { RequestQueue } from "./request-queue.ts";
 import { checkDuration } from "./settings.ts";
 
@@ -38,7 +38,7 @@ export class Pipeline {
   readonly #table: CallTable;
   readonly #queue: RequestQueue;
   readonly #again: RequestQueue;
-  readonly #deadlines: Deadlines;
+  readonly #deadlines: CallDeadlines;
   readonly #timeoutMs: number;
   readonly #queueBytesMax: number;
   readonly #serverIsSilent: () => void;
@@ -59,7 +59,7 @@ export class Pipeline {
     this.#table = new CallTable((call) => this.#aborted(call));
     this.#queue = new RequestQueue(this.#table);
     this.#again = new RequestQueue(this.#table);
-    this.#deadlines = new Deadlines(clock, this.#table.slots, (call) => this.#expired(call));
+    this.#deadlines = new CallDeadlines(clock, this.#table.slots, (call) => this.#expired(call));
   }
 
   /** Makes a call. Whatever is wrong with it rejects the promise; nothing is thrown. */
@@ -238,7 +238,7 @@ export class Pipeline {
         return;
       }
     }
-    this.#reject(call, refusalOf(call.operation, call.args, refusal));
+    this.#reject(call, errorOfRefusal(call.operation, call.args, refusal));
     this.#table.release(call);
   }
 

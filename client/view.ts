@@ -1,23 +1,63 @@
 import type { Buffer } from "node:buffer";
 import { InvalidArgumentError, LimitError } from "../src/lib/errors.ts";
 import type { HelloLimits } from "../src/protocol/hello.ts";
+import { newestState } from "../src/protocol/opcodes.ts";
 import type { Encoder } from "./encoder.ts";
-import { CodecError } from "./errors.ts";
+import { ClosedError, CodecError } from "./errors.ts";
 import { showKey, type Keys } from "./keys.ts";
-import type { Key, KeyKind } from "./options.ts";
+import type { Operation } from "./operation.ts";
+import type { CallOptions, Key, KeyKind, KeyspaceOptions } from "./options.ts";
 import type { Pipeline } from "./pipeline.ts";
-import type { RangeCodec } from "./range-codec.ts";
+import { rangeCodec, type RangeCodec } from "./range-codec.ts";
+import type { SnapshotLease } from "./snapshot-lease.ts";
 
-/** How one keyspace sees the store: what its keys and values are as bytes. */
+/** How one keyspace sees the store: what its keys and values are as bytes, and which state of it is read. */
 export class View<V, N extends KeyKind = KeyKind> implements Encoder<V> {
   readonly pipeline: Pipeline;
   readonly keys: Keys<N>;
   readonly codec: RangeCodec<V>;
+  /** The snapshot that is read; without one, the newest state. */
+  readonly #lease: SnapshotLease | undefined;
 
-  constructor(pipeline: Pipeline, keys: Keys<N>, codec: RangeCodec<V>) {
+  constructor(pipeline: Pipeline, keys: Keys<N>, codec: RangeCodec<V>, lease?: SnapshotLease) {
     this.pipeline = pipeline;
     this.keys = keys;
     this.codec = codec;
+    this.#lease = lease;
+  }
+
+  /** The same view of a snapshot. */
+  at(lease: SnapshotLease): View<V, N> {
+    return new View(this.pipeline, this.keys, this.codec, lease);
+  }
+
+  /** A view of the keys behind a prefix, and otherwise the same. */
+  within(prefix: Key, options: KeyspaceOptions<unknown, KeyKind>): View<unknown, KeyKind> {
+    const { pipeline, keys } = this;
+    const codec = options.codec === undefined ? this.codec : rangeCodec(options.codec);
+    return new View<unknown, KeyKind>(
+      pipeline,
+      keys.within(prefix, options.keys ?? keys.kind),
+      codec as RangeCodec<unknown>,
+      this.#lease,
+    );
+  }
+
+  get snapshotId(): number {
+    return this.#lease?.id ?? newestState;
+  }
+
+  /** Makes a call that reads this view. */
+  read<Args, Answer>(
+    operation: Operation<Args, Answer>,
+    args: Args,
+    options: CallOptions | undefined,
+  ): Promise<Answer> {
+    if (this.#lease?.isClosed === true)
+      return Promise.reject(
+        new ClosedError(`Cannot ${operation.describe(args)}: the snapshot was closed; open another`),
+      );
+    return this.pipeline.call(operation, args, options);
   }
 
   get limits(): HelloLimits {

@@ -309,6 +309,139 @@ export const behaviours: readonly Behaviour[] = [
     },
   },
   {
+    name: "a scan over many pages shows one moment, whatever is written meanwhile",
+    async run({ connect, prefix }) {
+      const db = (await connect()).keyspace<{ index: number; text: string }>(prefix);
+      const keys = Array.from({ length: 1_000 }, (_, index) => `k${1_000 + index}`);
+      const text = "x".repeat(1_000);
+      await Promise.all(keys.map((key, index) => db.put(key, { index, text })));
+      for (const reverse of [false, true]) {
+        const seen: number[] = [];
+        for await (const { key, value } of db.scan({ reverse })) {
+          assert.equal(key, keys[value.index]);
+          seen.push(value.index);
+          if (seen.length === 20) {
+            const writes = keys.map((other, index) => db.put(other, { index: index + 1_000, text }));
+            await Promise.all([...writes, db.put("k1500 new", { index: 9, text }), db.delete("k1600")]);
+          }
+        }
+        assert.deepEqual(
+          seen,
+          keys.map((_, index) => (reverse ? 999 - index : index)),
+        );
+        await Promise.all(keys.map((key, index) => db.put(key, { index, text })));
+        await db.delete("k1500 new");
+      }
+    },
+  },
+  {
+    name: "a scan with keysOnly gives keys and versions, and no values",
+    async run({ client, connect, prefix }) {
+      const db = (await connect()).keyspace<unknown>(prefix);
+      const text = db.keyspace("", { codec: client.codecs.string });
+      const first = await text.put("a", "no msgpack");
+      const second = await db.put("b", null);
+      assert.deepEqual(await db.scan({ keysOnly: true }).all(), [
+        { key: "a", version: first.version },
+        { key: "b", version: second.version },
+      ]);
+      assert.deepEqual(await db.scan({ keysOnly: true, reverse: true, limit: 1 }).all(), [
+        { key: "b", version: second.version },
+      ]);
+      await using snapshot = await (await connect()).snapshot();
+      await db.delete("a");
+      const keys = await snapshot.keyspace(prefix).scan({ keysOnly: true }).all();
+      assert.deepEqual(
+        keys.map(({ key }) => key),
+        ["a", "b"],
+      );
+    },
+  },
+  {
+    name: "a snapshot shows the store as it was, to every kind of read and in every keyspace",
+    async run({ client, connect, prefix }) {
+      const db = await connect();
+      const users = db.keyspace<{ name: string }>(`${prefix}users/`);
+      await users.put("ada", { name: "Ada" });
+      const { version } = await users.put("bob", { name: "Bob" });
+      await db.keyspace(prefix, { codec: client.codecs.string }).put("text", "text");
+      await using snapshot = await db.snapshot();
+      assert.ok(snapshot.seq > version);
+      await users
+        .batch()
+        .put("ada", { name: "Ada Lovelace" })
+        .delete("bob")
+        .put("eve", { name: "Eve" })
+        .commit();
+      const then = snapshot.keyspace(prefix).keyspace<{ name: string }>("users/");
+      assert.deepEqual(await then.get("ada"), { name: "Ada" });
+      assert.deepEqual(await then.getEntry("bob"), { value: { name: "Bob" }, version });
+      assert.equal(await then.get("eve"), undefined);
+      assert.deepEqual(await then.getMany(["eve", "bob"]), [undefined, { name: "Bob" }]);
+      assert.deepEqual(
+        (await then.scan().all()).map(({ key, value }) => [key, value.name]),
+        [
+          ["ada", "Ada"],
+          ["bob", "Bob"],
+        ],
+      );
+      assert.deepEqual(
+        (await then.scan({ reverse: true, limit: 1 }).all()).map(({ key }) => key),
+        ["bob"],
+      );
+      assert.equal(await snapshot.keyspace(prefix, { codec: client.codecs.string }).get("text"), "text");
+      const bytes = snapshot.keyspace(`${prefix}users/`, { keys: "bytes" });
+      assert.deepEqual((await bytes.scan().all())[0]!.key, new TextEncoder().encode("ada"));
+      assert.deepEqual(await users.getMany(["ada", "bob"]), [{ name: "Ada Lovelace" }, undefined]);
+      // A later one shows what came in between.
+      await using later = await db.snapshot({ leaseMs: 60_000 });
+      assert.ok(later.seq > snapshot.seq);
+      assert.equal(await later.get(`${prefix}users/bob`), undefined);
+    },
+  },
+  {
+    name: "a snapshot that was closed takes no reads, and one that is open does not hold up the closing of its client",
+    async run({ client, connect, prefix }) {
+      const db = await connect();
+      await db.put(`${prefix}a`, 1);
+      const isClosed = (error: unknown) => error instanceof client.ClosedError && error.code === "CLOSED";
+      const snapshot = await db.snapshot();
+      const read = snapshot.get(`${prefix}a`);
+      await snapshot.close();
+      assert.equal(await read, 1);
+      await assert.rejects(snapshot.get(`${prefix}a`), isClosed);
+      await assert.rejects(snapshot.keyspace(prefix).scan().all(), isClosed);
+      await snapshot.close();
+      const open = await db.snapshot();
+      await db.close();
+      await assert.rejects(open.get(`${prefix}a`), isClosed);
+      await assert.rejects(db.snapshot(), isClosed);
+      await open.close();
+    },
+  },
+  {
+    name: "a lease that is none is refused",
+    async run({ client, connect }) {
+      const db = await connect();
+      for (const leaseMs of [0, -1, 0.5, Number.NaN, Infinity])
+        await assert.rejects(db.snapshot({ leaseMs }), client.InvalidArgumentError);
+    },
+  },
+  {
+    name: "a checkpoint tells how far it came, and neither it nor a compaction changes what is read",
+    async run({ connect, prefix }) {
+      const db = await connect();
+      await db.put(`${prefix}a`, 1);
+      await db.put(`${prefix}b`, 1);
+      const { version } = await db.delete(`${prefix}b`);
+      const { seq } = await db.checkpoint();
+      assert.ok(seq >= version);
+      assert.equal(await db.compact(), undefined);
+      assert.ok((await db.checkpoint({ timeoutMs: 60_000 })).seq >= seq);
+      assert.deepEqual(await db.getMany([`${prefix}a`, `${prefix}b`]), [1, undefined]);
+    },
+  },
+  {
     name: "a keyspace adds its prefix and takes it off again, nested ones as well",
     async run({ connect, prefix }) {
       const db = await connect();

@@ -104,7 +104,8 @@ describe("the built client", () => {
 
 /** A program as a user writes it. What it must not be able to say is marked, and the compiler complains if it can. */
 const consumer = `
-import { codecs, connect, ConflictError, UnknownOutcomeError, type Database } from "holdfast";
+import { codecs, connect, ConflictError, SnapshotExpiredError, UnknownOutcomeError } from "holdfast";
+import type { Database, ReadonlyKeyspace, Snapshot } from "holdfast";
 
 interface User {
   name: string;
@@ -118,6 +119,12 @@ const { version }: { version: number } = await users.put("ada", { name: "Ada" },
 for await (const { key, value } of users.scan({ reverse: true })) {
   const text: string = key + value.name;
 }
+await using snapshot: Snapshot = await db.snapshot({ leaseMs: 60_000 });
+const then: ReadonlyKeyspace<User> = snapshot.keyspace<User>("users/");
+const [before]: (User | undefined)[] = await then.getMany(["ada"]);
+for await (const { key } of then.scan({ keysOnly: true })) console.log(key.length, snapshot.seq);
+const { seq }: { seq: number } = await db.checkpoint();
+await db.compact({ timeoutMs: 60_000 });
 const blobs = db.keyspace("blobs/", { codec: codecs.bytes, keys: "bytes" });
 for await (const { key, value } of blobs.scan()) {
   const bytes: Uint8Array[] = [key, value];
@@ -128,6 +135,7 @@ try {
 } catch (error) {
   if (error instanceof ConflictError) console.log(error.actualVersion, error.operationIndex);
   if (error instanceof UnknownOutcomeError) console.log(error.code);
+  if (error instanceof SnapshotExpiredError) console.log(error.outcome);
 }
 // @ts-expect-error
 await users.put("ada", { nam: "Ada" });
@@ -137,4 +145,6 @@ await users.batch().within(blobs).put("ada", "text");
 await users.delete("ada", { ifAbsent: true });
 // @ts-expect-error
 await users.get(7);
+// @ts-expect-error
+await then.put("ada", { name: "Ada" });
 `;

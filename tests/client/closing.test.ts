@@ -84,63 +84,6 @@ describe("close", () => {
   });
 });
 
-describe("a scan", () => {
-  test("asks for the next page while this one is being used, and for no more", async () => {
-    const network = new MemoryNetwork();
-    network.script.pageEntriesMax = 10;
-    const { db } = await connectedClient({}, network);
-    network.isAutomatic = true;
-    await Promise.all(Array.from({ length: 100 }, (_, index) => db.put(`k${100 + index}`, index)));
-    const scans = () => network.last.session.opcodes.filter((code) => code === 7).length;
-    const seen: number[] = [];
-    let entries = 0;
-    for await (const _ of db.scan()) {
-      await settle();
-      if (entries++ % 10 === 0) seen.push(scans());
-    }
-    expect(seen).toEqual([2, 3, 4, 5, 6, 7, 8, 9, 10, 10]);
-  });
-
-  test("tells of a page that could not be read only when its turn comes", async () => {
-    const network = new MemoryNetwork();
-    network.script.pageEntriesMax = 2;
-    const { db, clock } = await connectedClient({}, network);
-    network.isAutomatic = true;
-    for (let index = 0; index < 4; index++) await db.put(`k${index}`, index);
-    network.isAutomatic = false;
-    const seen: string[] = [];
-    const scanned = async () => {
-      for await (const { key } of db.scan({ timeoutMs: 100 })) {
-        seen.push(key);
-        await clock.advance(200);
-      }
-    };
-    const scan = watch(scanned());
-    await settle();
-    network.last.exchange();
-    while (scan.state === "pending") await settle();
-    expect(scan.error).toMatchObject({ code: "TIMEOUT", phase: "server" });
-    expect(seen).toEqual(["k0", "k1"]);
-  });
-});
-
-describe("a scan whose pages go nowhere", () => {
-  for (const range of [{}, { reverse: true }]) {
-    test(`ends with its deadline, ${range.reverse ? "backwards" : "forwards"}`, async () => {
-      const network = new MemoryNetwork();
-      network.script.pageEntriesMax = 2;
-      network.script.repeatsPages = true;
-      const { db, clock } = await connectedClient({}, network);
-      network.isAutomatic = true;
-      for (let index = 0; index < 6; index++) await db.put(`k${index}`, index);
-      const scan = watch(db.scan(range).all());
-      await clock.advance(6_000);
-      expect(scan.error).toMatchObject({ code: "TIMEOUT" });
-      expect(network.connections.length).toBeGreaterThan(1);
-    });
-  }
-});
-
 describe("warnings", () => {
   for (const syncMode of ["batch", "none"] as const) {
     test(`tell once of sync mode ${syncMode}`, async () => {

@@ -1,5 +1,7 @@
 import { expect, test } from "bun:test";
 import { Buffer } from "node:buffer";
+import type { Database } from "../../client/database.ts";
+import type { CallOptions } from "../../client/options.ts";
 import { type Random, randomBelow, randomBytes, seededRandom } from "../../src/lib/random.ts";
 import { MemoryNetwork, type MemoryConnection } from "./support/memory-network.ts";
 import { ScriptedStore, type StoredOperation } from "./support/scripted-store.ts";
@@ -8,7 +10,8 @@ import { settle } from "./support/test-clock.ts";
 
 /**
  * Whatever the network, the server and the caller do, every promise settles, once and within its time; what is reported
- * as done was done once, and what is reported as certainly not done was not done and will not be.
+ * as done was done once, and what is reported as certainly not done was not done and will not be. What is read of one
+ * scan, or in one snapshot, was so at one moment.
  *
  * Each run is made from a seed: SEED=… repeats one, RUNS=… makes more.
  */
@@ -36,6 +39,8 @@ test("every promise settles, and says no more than what is true", async () => {
     "CLOSED",
     "QUEUE_FULL",
     "CONFLICT",
+    "SNAPSHOT_EXPIRED",
+    "one moment",
   ])
     expect(seen.get(end) ?? 0).toBeGreaterThan(0);
 });
@@ -72,6 +77,8 @@ async function run(seed: number, seen: Map<string, number>): Promise<void> {
   const writes: Write[] = [];
   const reads: { key: string; settlement: Settlement }[] = [];
   const others: Settlement[] = [];
+  /** What batches wrote, as one scan shows it, or the reads in one snapshot. */
+  const views: Settlement[] = [];
   const controllers: AbortController[] = [];
   let tokens = 0;
 
@@ -83,7 +90,7 @@ async function run(seed: number, seen: Map<string, number>): Promise<void> {
     };
     const key = `k${randomBelow(random, 8)}`;
     const token = () => `${key}#${tokens++}`;
-    switch (randomBelow(random, 8)) {
+    switch (randomBelow(random, 10)) {
       case 0:
       case 1: {
         const own = token();
@@ -107,10 +114,18 @@ async function run(seed: number, seen: Map<string, number>): Promise<void> {
         others.push(watch(db.getMany(["k1", "k2", "k3", "k4", "k5"], callOptions)));
         return;
       case 5:
-        others.push(watch(db.scan(callOptions).all()));
+        views.push(watch(batchesOf(db.scan({ ...callOptions, reverse: randomBelow(random, 2) === 0 }))));
         return;
       case 6:
         others.push(watch(db.ping(callOptions)));
+        return;
+      case 7:
+        views.push(watch(batchesInSnapshot(db, randomBelow(random, 2_000), callOptions)));
+        return;
+      case 8:
+        others.push(
+          watch(randomBelow(random, 2) === 0 ? db.checkpoint(callOptions) : db.compact(callOptions)),
+        );
         return;
       default:
         reads.push({ key, settlement: watch(db.get(key, callOptions)) });
@@ -136,7 +151,7 @@ async function run(seed: number, seen: Map<string, number>): Promise<void> {
   // What was under way reaches the server after all: nothing that was reported as not done may be done by it.
   for (const connection of network.connections) connection.serve();
 
-  const settlements = [...writes, ...reads].map(({ settlement }) => settlement).concat(others);
+  const settlements = [...writes, ...reads].map(({ settlement }) => settlement).concat(others, views);
   for (const { state, error } of settlements) {
     expect(state).not.toBe("pending");
     if (state === "rejected") expect(error.code, String(error?.stack)).toBeString();
@@ -152,6 +167,11 @@ async function run(seed: number, seen: Map<string, number>): Promise<void> {
     if (settlement.state === "rejected")
       expect(settlement.error.outcome).toBeOneOf(["not-applied", "unknown"]);
   }
+  for (const { value } of views as { value: unknown[] | undefined }[]) {
+    if (value === undefined || value.length === 0) continue;
+    expect(value).toSatisfy(isOneMoment);
+    seen.set("one moment", (seen.get("one moment") ?? 0) + 1);
+  }
   for (const { key, settlement } of reads) {
     if (settlement.state !== "fulfilled" || settlement.value === undefined) continue;
     expect(settlement.value).toStartWith(`${key}#`);
@@ -159,11 +179,33 @@ async function run(seed: number, seen: Map<string, number>): Promise<void> {
   }
 }
 
+/** What a scan shows of the keys that batches write. */
+async function batchesOf(scan: AsyncIterable<{ key: string; value: unknown }>): Promise<unknown[]> {
+  const values: unknown[] = [];
+  for await (const { key, value } of scan) if (key.startsWith("batch")) values.push(value);
+  return values;
+}
+
+/** The same keys, read by different calls in one snapshot. */
+async function batchesInSnapshot(db: Database, leaseMs: number, options: CallOptions): Promise<unknown[]> {
+  await using snapshot = await db.snapshot({ ...options, leaseMs: leaseMs + 1 });
+  const scanned = await batchesOf(snapshot.scan(options));
+  const one = await snapshot.get("batch0", options);
+  const many = await snapshot.getMany(["batch1", "batch2", "batch0"], options);
+  return [...scanned, ...[one, ...many].filter((value) => value !== undefined)];
+}
+
+/** Each batch writes three tokens, one behind the other. So what there was at one moment is all of one batch. */
+function isOneMoment(values: unknown[]): boolean {
+  const numbers = new Set(values.map((value) => Number(String(value).split("#")[1])));
+  return numbers.size === 3 && Math.max(...numbers) - Math.min(...numbers) === 2;
+}
+
 /** One thing that a network or a server may do to a connection. Bytes of dead ones may still be under way. */
 function misbehave(random: Random, network: MemoryNetwork): void {
   const recent = network.connections.slice(-3);
   const connection = recent[randomBelow(random, recent.length)]!;
-  switch (randomBelow(random, 24)) {
+  switch (randomBelow(random, 25)) {
     case 0:
       return connection.close(new Error("cut"));
     case 1:
@@ -196,6 +238,10 @@ function misbehave(random: Random, network: MemoryNetwork): void {
     case 15:
       // The server loses answers for good: only deadlines and keepalive find out.
       if (!cutInFrames.has(connection)) connection.outbox.length = 0;
+      return;
+    case 16:
+      // Leases run out, or the server was restarted.
+      if (randomBelow(random, 8) === 0) network.store.snapshots.clear();
       return;
     default:
       return connection.exchange();

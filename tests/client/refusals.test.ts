@@ -35,10 +35,10 @@ const rows: {
     read: { name: "ServerError", code: "DISK_FULL" },
   },
   {
-    status: "STORE_FULL",
+    status: "SNAPSHOT_EXPIRED",
     outcome: 0,
-    write: { name: "ServerError", code: "STORE_FULL", status: status.STORE_FULL, outcome: "not-applied" },
-    read: { name: "ServerError", code: "STORE_FULL" },
+    write: { name: "SnapshotExpiredError", code: "SNAPSHOT_EXPIRED", outcome: "not-applied" },
+    read: { name: "SnapshotExpiredError", code: "SNAPSHOT_EXPIRED" },
   },
   {
     status: "STORAGE_FAULT",

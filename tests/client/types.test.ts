@@ -3,11 +3,16 @@ import {
   codecs,
   connect,
   type Batch,
+  type Checkpoint,
   type Codec,
   type Database,
   type Entry,
+  type KeyEntry,
+  type KeyScan,
   type Keyspace,
+  type ReadonlyKeyspace,
   type Scan,
+  type Snapshot,
   type VersionedValue,
   type Written,
 } from "../../client/client.ts";
@@ -39,6 +44,24 @@ test("the types of the client say what its calls give", () => {
     expectTypeOf(await users.scan().all()).toEqualTypeOf<Entry<User, "string">[]>();
     for await (const entry of users.scan()) expectTypeOf(entry.key).toEqualTypeOf<string>();
 
+    expectTypeOf(await users.scan({ keysOnly: true }).all()).toEqualTypeOf<KeyEntry<"string">[]>();
+
+    const snapshot = await db.snapshot({ leaseMs: 1_000 });
+    expectTypeOf(snapshot).toEqualTypeOf<Snapshot<unknown, "string">>();
+    const usersThen = snapshot.keyspace<User>("users/");
+    expectTypeOf(usersThen).toEqualTypeOf<ReadonlyKeyspace<User, "string">>();
+    expectTypeOf(await usersThen.get("a")).toEqualTypeOf<User | undefined>();
+    expectTypeOf(await usersThen.getMany(["a"])).toEqualTypeOf<(User | undefined)[]>();
+    expectTypeOf(usersThen.scan()).toEqualTypeOf<Scan<User, "string">>();
+    expectTypeOf(usersThen.keyspace("a/", { keys: "bytes" }).scan({ keysOnly: true })).toEqualTypeOf<
+      KeyScan<"bytes">
+    >();
+    expectTypeOf(await db.checkpoint()).toEqualTypeOf<Checkpoint>();
+    expectTypeOf(await db.compact()).toEqualTypeOf<void>();
+    // A function that only reads takes either.
+    const readers: ReadonlyKeyspace<User>[] = [users, usersThen];
+    expectTypeOf(readers[0]!.scan()).toEqualTypeOf<Scan<User>>();
+
     // A keyspace within one has its values and keys, unless it says otherwise.
     expectTypeOf(users.keyspace("admins/")).toEqualTypeOf<Keyspace<User, "string">>();
     const blobs = users.keyspace("blobs/", { codec: codecs.bytes, keys: "bytes" });
@@ -50,6 +73,12 @@ test("the types of the client say what its calls give", () => {
     expectTypeOf(codecs.json<User>()).toEqualTypeOf<Codec<User>>();
     expectTypeOf(codecs.msgpack<User>()).toEqualTypeOf<Codec<User>>();
 
+    // @ts-expect-error a write to a snapshot
+    await snapshot.put("a", 1);
+    // @ts-expect-error a write to a snapshot's keyspace
+    usersThen.batch();
+    // @ts-expect-error a value of a scan without values
+    for await (const { value } of users.scan({ keysOnly: true })) void value;
     // @ts-expect-error a value of another type
     await users.put("a", { nam: "Ada" });
     // @ts-expect-error a value of another type, in a batch

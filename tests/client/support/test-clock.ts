@@ -13,8 +13,18 @@ export class TestClock implements Clock {
     return this.nowMs;
   }
 
-  schedule(delayMs: number, action: () => void): Timer {
-    const alarm = { atMs: this.nowMs + delayMs, action };
+  /** How many timers wait. */
+  get waiting(): number {
+    return this.#alarms.length;
+  }
+
+  /** How many of them keep the process alive. */
+  get keepingAlive(): number {
+    return this.#alarms.filter((alarm) => alarm.keepsProcessAlive).length;
+  }
+
+  schedule(delayMs: number, action: () => void, keepsProcessAlive = false): Timer {
+    const alarm = { atMs: this.nowMs + delayMs, action, keepsProcessAlive };
     this.#alarms.push(alarm);
     return { cancel: () => (this.#alarms = this.#alarms.filter((other) => other !== alarm)) };
   }
@@ -45,6 +55,7 @@ export class TestClock implements Clock {
 interface Alarm {
   readonly atMs: number;
   readonly action: () => void;
+  readonly keepsProcessAlive: boolean;
 }
 
 /** Lets every promise that can go on go on. */

@@ -1,11 +1,11 @@
 import { InvalidArgumentError, LimitError, UnknownOutcomeError } from "../src/lib/errors.ts";
 import type { DecodedError } from "../src/protocol/response-decoder.ts";
 import { status } from "../src/protocol/status.ts";
-import { ConflictError, ServerError } from "./errors.ts";
+import { ConflictError, ServerError, SnapshotExpiredError } from "./errors.ts";
 import type { AnyOperation } from "./operation.ts";
 
 /** The error for a request that the server refused, or whose outcome it does not know. */
-export function refusalOf(operation: AnyOperation, args: unknown, refusal: DecodedError): Error {
+export function errorOfRefusal(operation: AnyOperation, args: unknown, refusal: DecodedError): Error {
   const { details, message } = refusal;
   const what = operation.describe(args);
   const saying = `Cannot ${what}, says the server: ${message}`;
@@ -19,6 +19,8 @@ export function refusalOf(operation: AnyOperation, args: unknown, refusal: Decod
         return LimitError.saying(saying, details[1] ?? 0, details[0] ?? 0);
       case status.INVALID_ARGUMENT:
         return new InvalidArgumentError(saying);
+      case status.SNAPSHOT_EXPIRED:
+        return new SnapshotExpiredError(what);
     }
   }
   const error = new ServerError(refusal.code, refusal.status, saying, refusal.outcome);

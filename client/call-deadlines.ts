@@ -6,7 +6,7 @@ import type { Call } from "./call.ts";
  * earliest deadline, and when it fires all slots are looked at. That is at most every few milliseconds, less often the
  * more slots there are, so that it never takes a noticeable part of the time; a call ends that much late at most.
  */
-export class Deadlines {
+export class CallDeadlines {
   // Invariant: no call with a promise has a deadline before #nextMs minus the pause between two sweeps.
   readonly #clock: Clock;
   readonly #slots: readonly Call[];
