@@ -1,193 +1,72 @@
-import {
-  closeSync,
-  fdatasyncSync,
-  mkdtempSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-  writeSync,
-} from "node:fs";
-import { cpus, release, tmpdir, totalmem } from "node:os";
-import { join } from "node:path";
+import { writeFileSync } from "node:fs";
+import { basename, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { closedLoop, type Measured } from "./closed-loop.ts";
-import { startHoldfast, startRedis, type Subject } from "./subjects.ts";
+import { sourceRoot } from "../support/server-process.ts";
+import { runGeneratorSuite } from "./generator-suite.ts";
+import { runScaleSuite } from "./scale-suite.ts";
+import { runWireSuite } from "./wire-suite.ts";
 
 /**
- * `bun run bench [wire] [--seconds N] [--rounds N] [--json FILE]`: durable sets and gets, side by side with Redis at
- * its strictest durability. The method is in README.md beside this file.
+ * `bun run bench [wire|scale|generator] [--json FILE] …`: the flags of each suite, and the method, are in README.md
+ * beside this file.
  */
-interface Case {
-  name: string;
-  kind: "set" | "get";
-  connections: number;
-  pipeline: number;
-}
-
-interface Row extends Measured {
-  suite: string;
-  case: string;
-  subject: string;
-  rssBytes: number;
-  cpuPercent: number;
-}
-
-const suites: Record<string, Case[]> = {
-  wire: [
-    { name: "set, 50 connections, pipeline 128", kind: "set", connections: 50, pipeline: 128 },
-    { name: "set, 50 connections, pipeline 16", kind: "set", connections: 50, pipeline: 16 },
-    { name: "set, 50 connections, no pipeline", kind: "set", connections: 50, pipeline: 1 },
-    { name: "set, 1 connection, pipeline 16", kind: "set", connections: 1, pipeline: 16 },
-    { name: "set, 1 connection, no pipeline", kind: "set", connections: 1, pipeline: 1 },
-    { name: "get, 50 connections, pipeline 16", kind: "get", connections: 50, pipeline: 16 },
-    { name: "get, 50 connections, no pipeline", kind: "get", connections: 50, pipeline: 1 },
-  ],
-};
-
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    seconds: { type: "string", default: "3" },
+    seconds: { type: "string" },
     rounds: { type: "string", default: "3" },
+    keys: { type: "string", default: "1000000" },
+    data: { type: "string" },
+    server: { type: "string" },
+    connections: { type: "string", default: "16" },
+    pipeline: { type: "string", default: "256" },
+    "settle-seconds": { type: "string", default: "600" },
     json: { type: "string" },
   },
 });
+
+// Another version of the server than the one that the bench came with: so two can be compared.
+const root = resolve(flags.server ?? sourceRoot);
+
+// An interrupted bench ends as a finished one does: servers go with it, and directories are removed.
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(130));
+
+const suites = {
+  wire: () =>
+    runWireSuite({
+      seconds: count("seconds", flags.seconds ?? "3"),
+      rounds: count("rounds", flags.rounds),
+      root,
+    }),
+  scale: () =>
+    runScaleSuite({
+      entryCounts: flags.keys.split(",").map((text) => count("keys", text)),
+      data: flags.data,
+      root,
+      subject: flags.server === undefined ? "holdfast" : `holdfast in ${basename(root)}`,
+      connections: count("connections", flags.connections),
+      pipeline: count("pipeline", flags.pipeline),
+      seconds: count("seconds", flags.seconds ?? "5"),
+      settleSecondsMax: count("settle-seconds", flags["settle-seconds"]),
+    }),
+  generator: runGeneratorSuite,
+};
+
 const suite = positionals[0] ?? "wire";
-const cases = suites[suite];
-if (cases === undefined) {
-  console.error(`There is no suite "${suite}"; there are: ${Object.keys(suites).join(", ")}`);
+if (!Object.hasOwn(suites, suite))
+  refuse(`There is no suite "${suite}"; there are: ${Object.keys(suites).join(", ")}`);
+const results = await suites[suite as keyof typeof suites]();
+if (flags.json !== undefined) writeFileSync(flags.json, JSON.stringify(results, null, 2));
+process.exit();
+
+function count(flag: string, text: string): number {
+  const number = Number(text);
+  if (text.trim() === "" || !Number.isSafeInteger(number) || number < 1)
+    refuse(`Cannot use --${flag} ${text}: it must be a whole number of at least 1`);
+  return number;
+}
+
+function refuse(message: string): never {
+  console.error(message);
   process.exit(2);
-}
-
-const rows: Row[] = [];
-const host = describeHost();
-console.log(
-  `${host.cpu}, ${host.cores} cores, ${host.kernel}; fdatasync of an appended 4 KiB: ${host.syncUs} µs`,
-);
-{
-  await using holdfast = await startHoldfast();
-  await using redis = (await startRedis()) ?? nobody();
-  if (redis.port === 0) console.log("redis-server is not installed: its column is skipped");
-  const subjects = [holdfast, redis].filter(({ port }) => port > 0);
-  for (const testCase of cases) {
-    for (let round = 0; round < Number(flags.rounds); round++) {
-      // Who goes first changes every round: the machine's mood must not favour one.
-      for (const subject of round % 2 === 0 ? subjects : subjects.toReversed()) {
-        rows.push(await measure(testCase, subject, round));
-      }
-    }
-    printCase(testCase, subjects);
-  }
-}
-if (flags.json !== undefined)
-  writeFileSync(flags.json, JSON.stringify({ host, rows, ratios: ratios() }, null, 2));
-
-async function measure(testCase: Case, subject: Subject, round: number): Promise<Row> {
-  const before = cpuSeconds(subject.pid);
-  const measureMs = Number(flags.seconds) * 1000;
-  const warmUpMs = 500;
-  const result = await closedLoop({
-    ...testCase,
-    port: subject.port,
-    dialect: subject.dialect,
-    valueBytes: 100,
-    keys: 1_000_000,
-    warmUpMs,
-    measureMs,
-    seed: round + 1,
-  });
-  if (result.errors > 0)
-    throw new Error(`${subject.name} answered ${result.errors} errors: no number is printed`);
-  const cpuPercent = ((cpuSeconds(subject.pid) - before) / ((measureMs + warmUpMs) / 1000)) * 100;
-  return {
-    suite,
-    case: testCase.name,
-    subject: subject.name,
-    ...result,
-    rssBytes: rssBytes(subject.pid),
-    cpuPercent,
-  };
-}
-
-function median(numbers: number[]): number {
-  const sorted = numbers.toSorted((a, b) => a - b);
-  return sorted[sorted.length >> 1] ?? 0;
-}
-
-function rowsOf(testCase: Case, subject: string): Row[] {
-  return rows.filter((row) => row.case === testCase.name && row.subject === subject);
-}
-
-function printCase(testCase: Case, subjects: Subject[]): void {
-  const parts = subjects.map(({ name }) => {
-    const own = rowsOf(testCase, name);
-    const rates = own.map((row) => row.opsPerSec);
-    const spread = `${thousands(Math.min(...rates))}–${thousands(Math.max(...rates))}`;
-    return `${name} ${thousands(median(rates))}/s (${spread}), p99 ${median(own.map((row) => row.p99Ms)).toFixed(2)} ms`;
-  });
-  const ratio = ratios().find((candidate) => candidate.case === testCase.name);
-  console.log(
-    `${testCase.name.padEnd(36)} ${parts.join(" | ")}${ratio ? ` | ratio ${ratio.ratio.toFixed(2)}` : ""}`,
-  );
-}
-
-/** Of each round by itself, then the median: rounds are pairs that the machine treated alike. */
-function ratios() {
-  return cases!.flatMap((testCase) => {
-    const ours = rowsOf(testCase, "holdfast");
-    const theirs = rowsOf(testCase, "redis");
-    if (theirs.length === 0) return [];
-    const ratio = median(ours.map((row, round) => row.opsPerSec / theirs[round]!.opsPerSec));
-    return [{ suite, case: testCase.name, against: "redis", ratio }];
-  });
-}
-
-function thousands(rate: number): string {
-  return rate >= 100_000 ? `${Math.round(rate / 1000)}k` : `${(rate / 1000).toFixed(1)}k`;
-}
-
-function describeHost() {
-  const directory = mkdtempSync(join(tmpdir(), "holdfast-bench-sync-"));
-  const file = openSync(join(directory, "probe"), "w");
-  const block = Buffer.alloc(4096, 1);
-  const syncsUs: number[] = [];
-  for (let index = 0; index < 200; index++) {
-    const startedAt = performance.now();
-    writeSync(file, block);
-    fdatasyncSync(file);
-    syncsUs.push((performance.now() - startedAt) * 1000);
-  }
-  closeSync(file);
-  rmSync(directory, { recursive: true });
-  const { length: cores, 0: cpu } = cpus();
-  return {
-    cpu: cpu?.model ?? "unknown processor",
-    cores,
-    memoryBytes: totalmem(),
-    kernel: `${process.platform} ${release()}`,
-    bun: Bun.version,
-    syncUs: Math.round(median(syncsUs)),
-  };
-}
-
-function cpuSeconds(pid: number): number {
-  const fields = procFile(pid, "stat")?.split(") ")[1]?.split(" ") ?? [];
-  return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) / 100;
-}
-
-function rssBytes(pid: number): number {
-  return Number(/VmRSS:\s+(\d+) kB/.exec(procFile(pid, "status") ?? "")?.[1] ?? 0) * 1024;
-}
-
-function procFile(pid: number, name: string): string | undefined {
-  try {
-    return readFileSync(`/proc/${pid}/${name}`, "utf8");
-  } catch {
-    return undefined; // No /proc: another system; these columns stay 0.
-  }
-}
-
-function nobody(): Subject {
-  return { name: "nobody", port: 0, pid: 0, dialect: undefined!, async [Symbol.asyncDispose]() {} };
 }

@@ -47,7 +47,7 @@ class CountingStore implements Store {
     round.length = 0;
   }
 
-  get(id: number, _key: Buffer, _keyStart: number, _keyEnd: number, replies: Replies): void {
+  get(id: number, _key: Buffer, _start: number, _end: number, _snapshotId: number, replies: Replies): void {
     replies.entry(id, 1, value, 0, value.length, 0);
   }
 
@@ -60,6 +60,11 @@ class CountingStore implements Store {
   batch(_id: number, _operations: OperationCursor): void {}
   getMany(_id: number, _keys: KeyCursor): void {}
   scan(): void {}
+  openSnapshot(): void {}
+  renewSnapshot(): void {}
+  closeSnapshot(): void {}
+  checkpoint(): void {}
+  compact(): void {}
   stats(): Record<string, unknown> {
     return {};
   }

@@ -11,9 +11,10 @@ export interface Subject extends AsyncDisposable {
   dialect: Dialect;
 }
 
-export async function startHoldfast(): Promise<Subject> {
+/** `root` is where the source of the server is. */
+export async function startHoldfast(root: string): Promise<Subject> {
   const directory = mkdtempSync(join(tmpdir(), "holdfast-bench-"));
-  const main = join(import.meta.dir, "../../src/main.ts");
+  const main = join(root, "src/main.ts");
   const child = Bun.spawn([process.execPath, main, "serve", "--data", directory, "--listen", "127.0.0.1:0"], {
     stdout: "pipe",
     stderr: "ignore",
