@@ -33,6 +33,8 @@ export class InlineRunner implements JobRunner {
     return this.#spareBuffers.memoryBytes;
   }
 
+  prepare(): void {}
+
   run(job: Job): Promise<JobResult> {
     if (this.#closed)
       return Promise.reject(new JobCancelledError("Cannot run the job: its runner is closed"));

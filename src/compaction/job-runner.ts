@@ -8,6 +8,8 @@ import { runMerge } from "./merge-job.ts";
  * one merge, of which the flush goes first.
  */
 export interface JobRunner {
+  /** There will be jobs: what takes time to begin is begun now, and not when somebody waits for the first one. */
+  prepare(): void;
   /** Rejects with a JobError (errors.ts), and with nothing else. */
   run(job: Job): Promise<JobResult>;
   /** Has all jobs end at their next chunk. Resolves when all have; each of their promises is settled by then. */

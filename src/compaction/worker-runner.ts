@@ -7,7 +7,7 @@ import { jobToSend, type FromWorker, type ToWorker } from "./worker-messages.ts"
 
 /**
  * Runs jobs on a thread of their own, on the real disk. Nothing is shared with it: a job names files, and its result
- * names files. The thread is started with the first job, and a new one if it died.
+ * names files. The thread is started by `prepare`, or with the first job, and a new one if it died.
  *
  * While jobs run they keep the process alive, because somebody awaits them; an idle runner does not.
  */
@@ -37,6 +37,12 @@ export class WorkerRunner implements JobRunner {
     worker.ref();
     worker.postMessage({ kind: "run", id, job: jobToSend(job) } satisfies ToWorker);
     return pending.promise;
+  }
+
+  prepare(): void {
+    if (this.#closed || this.#worker !== undefined) return;
+    this.#worker = this.#start();
+    this.#worker.unref();
   }
 
   async cancelAll(): Promise<void> {

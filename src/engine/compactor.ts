@@ -25,7 +25,8 @@ export class Compactor extends BackgroundLoop {
   readonly #log: LogWriter;
   /** For each level the last key of what was last picked there: others have their turn first. */
   readonly #cursors: (Uint8Array | undefined)[] = [];
-  /** Who asked for everything to be merged, and waits for it. */
+  /** Who asked for everything up to a seq to be merged, and waits for it. What comes later is not their affair. */
+  #mergeThrough = 0;
   #waiters: { resolve: () => void; reject: (reason: HoldfastError) => void }[] = [];
 
   constructor(parts: BackgroundParts, log: LogWriter) {
@@ -38,8 +39,9 @@ export class Compactor extends BackgroundLoop {
     return this.isRunning || !isSettled(this.#levels(), this.#options(false));
   }
 
-  /** Resolves when everything is in one level. */
-  mergeAll(): Promise<void> {
+  /** Resolves when everything up to `seq`, which is in tables, is in one level. */
+  mergeAll(seq: number): Promise<void> {
+    this.#mergeThrough = Math.max(this.#mergeThrough, seq);
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#waiters.push({ resolve, reject });
     this.wake();
@@ -68,7 +70,7 @@ export class Compactor extends BackgroundLoop {
   #pick(): Compaction<TableEntry> | undefined {
     const levels = this.#levels();
     if (this.#waiters.length > 0) {
-      const compaction = pickManual(levels, this.#options(true));
+      const compaction = pickManual(levels, this.#options(true), this.#mergeThrough);
       if (compaction !== undefined) return compaction;
     }
     return pickCompaction(levels, this.#options(false), this.#cursors);

@@ -263,7 +263,7 @@ export class Engine implements Store {
       await housekeeping.close(closed);
       await this.#writer.close(closed);
     } finally {
-      tables.close();
+      await tables.close();
       ownership.release();
     }
   }

@@ -42,6 +42,7 @@ export class Housekeeping {
 
   /** Takes up what the last run of the store left: sealed segments that no table holds, unmerged tables. */
   start(): void {
+    this.#parts.runner.prepare();
     const { coveredSeq } = this.#parts.tables;
     for (const segment of this.#log.sealed) if (segment.lastSeq > coveredSeq) this.#flusher.sealed(segment);
     // A crash may have come between the manifest's edit and the end of the segments that it covers.
@@ -77,8 +78,7 @@ export class Housekeeping {
 
   /** A checkpoint, and then everything is merged until each key is in one table only. */
   async compact(): Promise<void> {
-    await this.checkpoint();
-    await this.#compactor.mergeAll();
+    await this.#compactor.mergeAll(await this.checkpoint());
   }
 
   /** Ends what runs; it is taken up again by the next start. */

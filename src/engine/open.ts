@@ -24,7 +24,7 @@ import { Recovery } from "./recovery.ts";
 import { Snapshots } from "./snapshots.ts";
 import { storeDirectories } from "./store-fit.ts";
 import type { SyncMode } from "./store.ts";
-import { TableStore } from "./table-store.ts";
+import { TableStore, type TableWorld } from "./table-store.ts";
 
 export interface EngineOptions {
   /** Where the data lies; created if missing: the log in `wal`, the tables in `tables`, their list in `manifest`. */
@@ -39,7 +39,7 @@ export interface EngineOptions {
   segmentBytesMax?: number;
   /** A table is cut here. Bytes; default as a segment. */
   tableBytesMax?: number;
-  /** Level 1 holds so much, each deeper one ten times as much. Bytes; default 8 times tableBytesMax. */
+  /** Level 1 holds so much, each deeper one ten times as much. Bytes; default twice tableBytesMax. */
   levelBytesBase?: number;
   /** Blocks of tables kept in memory. Bytes; default 64 MiB. */
   cacheBytesMax?: number;
@@ -67,7 +67,8 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   const { directory, fileSystem = realFileSystem, clock = systemClock, random = systemRandom } = options;
   const cacheBytesMax = options.cacheBytesMax ?? cacheBytesMaxDefault;
   const pressure = new BackPressure(clock);
-  const recovery = new Recovery({ fileSystem, directory, cacheBytesMax, hashSeed: random.uint32() });
+  const world = { fileSystem, clock, cacheBytesMax };
+  const recovery = new Recovery(world, directory, random.uint32());
   let engine: Engine | undefined;
   const logOptions = {
     ...resolveOptions(storeDirectories(directory).wal, walOptions(options)),
@@ -81,11 +82,11 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   } satisfies Parameters<typeof openLog>[0];
   const opened = await openLog(logOptions, recovery);
   try {
-    const tables = await settleTables(opened, recovery, { ...options, fileSystem, cacheBytesMax });
+    const tables = await settleTables(opened, recovery, world, options);
     engine = assemble(opened, recovery, tables, pressure);
   } catch (error) {
     await opened.writer.stop(new WalFencedError(directory));
-    recovery.close();
+    await recovery.close();
     opened.ownership.release();
     throw error;
   }
@@ -109,7 +110,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
       runner: options.runner ?? runnerFor(fileSystem, clock),
       pressure: pace,
       tableBytesMax,
-      levelBytesBase: options.levelBytesBase ?? 8 * tableBytesMax,
+      levelBytesBase: options.levelBytesBase ?? 2 * tableBytesMax,
       diskHeadroomBytes: options.diskHeadroomBytes ?? diskHeadroomBytes,
       failed: (error: unknown) => writer.abandon(error),
     };
@@ -141,10 +142,11 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
       const fenced = new WalFencedError(directory);
       await housekeeping.close(fenced);
       await writer.stop(fenced);
-      tables.close();
+      await tables.close();
       built.faulted(fenced);
     };
     engine = built;
+    tables.onFailure((error) => writer.abandon(error));
     housekeeping.start();
     return built;
   }
@@ -154,9 +156,11 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 async function settleTables(
   { writer, ownership }: OpenedLog,
   recovery: Recovery,
-  options: EngineOptions & { fileSystem: FileSystem; cacheBytesMax: number },
+  world: TableWorld,
+  options: EngineOptions,
 ): Promise<TableStore> {
-  const { fileSystem, cacheBytesMax, segmentBytesMax = segmentBytesMaxDefault } = options;
+  const { fileSystem } = world;
+  const { segmentBytesMax = segmentBytesMaxDefault } = options;
   const directories = storeDirectories(options.directory);
   const manifestOptions = {
     assertInPlace: () => ownership.assertInPlace(),
@@ -173,10 +177,10 @@ async function settleTables(
       hashSeed,
       ...manifestOptions,
     });
-    tables = recovery.tables = new TableStore(fileSystem, directories.tables, manifest.state, cacheBytesMax);
-    tables.manifest = manifest;
+    tables = recovery.tables = new TableStore(world, directories.tables, manifest.state);
+    tables.begin(manifest);
   } else {
-    tables.manifest = (await openManifest(fileSystem, directories.manifest, manifestOptions))!;
+    tables.begin((await openManifest(fileSystem, directories.manifest, manifestOptions))!);
   }
   tables.removeStrays();
   return tables;

@@ -1,12 +1,11 @@
 import { readManifest } from "../manifest/read-manifest.ts";
-import type { FileSystem } from "../vfs/file-system.ts";
 import { recordType } from "../wal/format.ts";
 import type { LogTenant } from "../wal/open-log.ts";
 import { RecordCursor } from "../wal/record.ts";
 import type { LogSurvey, SurveyVisitor } from "../wal/survey.ts";
 import { MemtableStack } from "./memtable-stack.ts";
 import { misfitOf, StoreMismatchError, storeDirectories } from "./store-fit.ts";
-import { TableStore } from "./table-store.ts";
+import { TableStore, type TableWorld } from "./table-store.ts";
 
 /**
  * What a start does while the log is read: reads the manifest, opens the tables, indexes the records that no table
@@ -16,30 +15,23 @@ export class Recovery implements LogTenant {
   memtables: MemtableStack;
   /** Undefined: the store has no tables, and never had. */
   tables: TableStore | undefined;
-  readonly #fileSystem: FileSystem;
+  readonly #world: TableWorld;
   readonly #directories: ReturnType<typeof storeDirectories>;
-  readonly #cacheBytesMax: number;
   readonly #directory: string;
 
-  constructor(options: {
-    fileSystem: FileSystem;
-    directory: string;
-    cacheBytesMax: number;
-    /** For a store that has no manifest yet. */
-    hashSeed: number;
-  }) {
-    this.#fileSystem = options.fileSystem;
-    this.#directory = options.directory;
-    this.#directories = storeDirectories(options.directory);
-    this.#cacheBytesMax = options.cacheBytesMax;
-    this.memtables = new MemtableStack(options.hashSeed);
+  /** `hashSeed` is for a store that has no manifest yet. */
+  constructor(world: TableWorld, directory: string, hashSeed: number) {
+    this.#world = world;
+    this.#directory = directory;
+    this.#directories = storeDirectories(directory);
+    this.memtables = new MemtableStack(hashSeed);
   }
 
   prepare(): SurveyVisitor {
     const { manifest, tables } = this.#directories;
-    const found = readManifest(this.#fileSystem, manifest);
+    const found = readManifest(this.#world.fileSystem, manifest);
     if (found !== undefined) {
-      this.tables = new TableStore(this.#fileSystem, tables, found.state, this.#cacheBytesMax);
+      this.tables = new TableStore(this.#world, tables, found.state);
       this.memtables = new MemtableStack(found.state.hashSeed);
     }
     return replayInto(this.memtables, found?.state.coveredSeq ?? 0);
@@ -50,8 +42,8 @@ export class Recovery implements LogTenant {
     if (misfit !== undefined) throw new StoreMismatchError(this.#directory, misfit);
   }
 
-  close(): void {
-    this.tables?.close();
+  async close(): Promise<void> {
+    await this.tables?.close();
   }
 }
 

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { Clock, Timer } from "../lib/clock.ts";
 import type { Manifest } from "../manifest/manifest.ts";
 import type { ManifestState, TableEntry } from "../manifest/manifest-state.ts";
 import { BlockCache } from "../table/block-cache.ts";
@@ -8,6 +9,15 @@ import { TableReader } from "../table/table-reader.ts";
 import type { FileSystem } from "../vfs/file-system.ts";
 import { OpenTable } from "./open-table.ts";
 import { TableSet } from "./table-set.ts";
+
+/** What tables need of the world. */
+export interface TableWorld {
+  readonly fileSystem: FileSystem;
+  readonly clock: Clock;
+  readonly cacheBytesMax: number;
+}
+
+const deletionPauseMs = 20;
 
 /** What changes at once: all of it is in the manifest, or nothing. */
 export interface TableChange {
@@ -35,13 +45,20 @@ export class TableStore {
   /** Changes take turns: each begins with what the one before it left. */
   #turn: Promise<void> = Promise.resolve();
 
+  /** Of tables that are no more. */
+  readonly #doomed: string[] = [];
+  #deletion: Timer | undefined;
+  readonly #clock: Clock;
+  #failed: (error: unknown) => void = () => {};
+
   /** Opens every table that the state lists; throws TableCorruptionError, with nothing changed. */
-  constructor(fileSystem: FileSystem, directory: string, state: ManifestState, cacheBytesMax: number) {
-    this.#fileSystem = fileSystem;
+  constructor(world: TableWorld, directory: string, state: ManifestState) {
+    this.#fileSystem = world.fileSystem;
+    this.#clock = world.clock;
     this.directory = directory;
     this.#state = state;
     this.#nextTableNumber = state.nextTableNumber;
-    this.cache = new BlockCache(cacheBytesMax);
+    this.cache = new BlockCache(world.cacheBytesMax);
     this.set = new TableSet(state.tables.map((entry) => this.#open(entry)));
   }
 
@@ -53,10 +70,14 @@ export class TableStore {
     return this.#state.coveredSeq;
   }
 
-  /** Where changes are written, once nothing stands against them any more. */
-  set manifest(manifest: Manifest) {
+  /** From here on there are changes: they are written to the manifest, and whoever can't go on says so. */
+  begin(manifest: Manifest): void {
     this.#manifest = manifest;
     this.#state = manifest.state;
+  }
+
+  onFailure(failed: (error: unknown) => void): void {
+    this.#failed = failed;
   }
 
   get manifestBytes(): number {
@@ -86,10 +107,13 @@ export class TableStore {
   async #change(change: TableChange, effective: () => void): Promise<void> {
     const manifest = this.#manifest!;
     const present = new Map([...this.set].map((table) => [table.entry.number, table]));
-    const added = change.added.map((entry) => {
+    const added: OpenTable[] = [];
+    for (const entry of change.added) {
       const moved = present.get(entry.number);
-      return moved === undefined ? this.#open(entry) : new OpenTable(entry, moved.reader);
-    });
+      added.push(moved === undefined ? this.#open(entry) : new OpenTable(entry, moved.reader));
+      // A merge may bring a hundred tables, whose indexes and filters are read: not all of them in one turn.
+      await new Promise<void>((resolve) => this.#clock.afterPoll(resolve));
+    }
     await manifest.apply({ ...change, nextTableNumber: this.#nextTableNumber });
     this.#state = manifest.state;
     const gone = this.set.apply(added, change.removed);
@@ -97,10 +121,28 @@ export class TableStore {
     const stayed = new Set(added.map((table) => table.reader));
     for (const { reader } of gone) {
       if (stayed.has(reader)) continue;
-      // Nobody reads across turns, so nobody holds it now. A crash may bring the name back; the next start removes it.
+      // Nobody reads across turns, so nobody holds it now.
       reader.close();
-      this.#fileSystem.unlink(reader.path);
+      this.#doomed.push(reader.path);
     }
+    this.#deleteLater();
+  }
+
+  /**
+   * Deletes files that nobody refers to, one at a time: giving back the blocks of a large file takes milliseconds, and
+   * after a merge there are many. A crash leaves the rest, or brings a name back; the next start removes it.
+   */
+  #deleteLater(): void {
+    if (this.#deletion !== undefined || this.#doomed.length === 0) return;
+    this.#deletion = this.#clock.schedule(deletionPauseMs, () => {
+      this.#deletion = undefined;
+      try {
+        this.#fileSystem.unlink(this.#doomed.shift()!);
+        this.#deleteLater();
+      } catch (error) {
+        this.#failed(error);
+      }
+    });
   }
 
   /** Removes files that the manifest does not know: what jobs left that a crash or a full disk ended. */
@@ -113,9 +155,15 @@ export class TableStore {
     }
   }
 
-  close(): void {
+  async close(): Promise<void> {
+    this.#deletion?.cancel();
+    try {
+      for (const path of this.#doomed.splice(0)) this.#fileSystem.unlink(path);
+    } catch {
+      // What is left is a stray to the next start, which removes it; and a disk that fails has other ways to say so.
+    }
     for (const { reader } of this.set) reader.close();
-    this.#manifest?.close();
+    await this.#manifest?.close();
   }
 
   #open(entry: TableEntry): OpenTable {

@@ -72,9 +72,6 @@ export const levelZeroTablesMax = 8;
 /** A level holds ten times what the one above it does. */
 export const levelRatio = 10;
 
-/** A level above the deepest is worth having once it may hold so much; before, level 0 goes straight to the deepest. */
-export const levelBytesBase = 64 * MiB;
-
 /** A thread that writes tables has this long to end its jobs, and once more to end itself; then nobody waits for it. */
 export const jobRunnerCloseMsMax = 2_000;
 
@@ -107,8 +104,8 @@ export const roomRetryMs = 1_000;
 export const snapshotLeaseMsDefault = 30_000;
 export const snapshotLeaseMsMax = 600_000;
 
-/** Every snapshot may keep a version of every key: more are refused. */
-export const snapshotsMax = 1_024;
+/** Every snapshot may keep a version of every key, and all versions of a key, up to 16 MiB each, lie in one table. */
+export const snapshotsMax = 200;
 
 // --- Wire ------------------------------------------------------------------------------------------------
 

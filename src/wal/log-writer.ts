@@ -46,6 +46,7 @@ export class LogWriter {
   readonly #room: DiskRoom;
   #running: Promise<void> | undefined;
   #syncInFlight: Promise<void> | undefined;
+  #deletion: Promise<void> = Promise.resolve();
   #wakeScheduled = false;
   #syncTimerArmed = false;
   #sealTimerArmed = false;
@@ -126,18 +127,25 @@ export class LogWriter {
   }
 
   /** Truncates through `seq`, durably, and then deletes the segments that hold nothing above it. */
-  truncate(seq: number): Promise<void> {
-    if (this.stopped !== undefined) return Promise.reject(this.stopped);
+  async truncate(seq: number): Promise<void> {
+    if (this.stopped !== undefined) throw this.stopped;
     this.builder.floorSeq = Math.max(this.builder.floorSeq, seq);
     this.builder.seal();
     // The active segment is deleted too if it holds nothing more; its successor's header keeps the numbers.
     if (seq === this.builder.appendedSeq && this.builder.image.firstSeq <= seq) this.builder.beginSegment(0);
     const { image } = this.builder;
-    return this.#barrier(async () => {
+    await this.#barrier(async () => {
       if (image.number > this.#segment.image.number) await this.#startSegment(image);
       this.floorSeq = this.#floorWritten;
-      await this.#deleteCovered();
     });
+    // Beside the groups that follow, and not before them: deleting takes as long as a few syncs.
+    this.#deletion = this.#deletion.then(() => this.#deleteCovered());
+    try {
+      await this.#deletion;
+    } catch (error) {
+      this.#fail(error);
+      throw this.stopped;
+    }
   }
 
   /** Writes and syncs all that was appended, vouches for it with a seal, and lets the file go. */
@@ -161,6 +169,7 @@ export class LogWriter {
     await this.#running;
     // Whoever began it hears of its failure.
     await this.#syncInFlight?.catch(() => {});
+    await this.#deletion.catch(() => {});
     for (const barrier of this.#barriers.splice(0)) barrier.reject(reason);
     this.#segment.close();
   }

@@ -253,6 +253,17 @@ describe("a choice", () => {
     ]);
   });
 
+  test("does not part small tables whose ages interleave, as those of one flush do", () => {
+    const ages = (number: number, first: number, ...versions: number[]) =>
+      plainTable(number, 0, Float64Array.of(first, first + 1), Float64Array.from(versions));
+    const twins = [ages(1, 0, 1, 4), ages(2, 2, 2, 3)];
+    const newer = [3, 4, 5, 6, 7, 8].map((number) => ages(number, 0, number * 10, number * 10 + 1));
+    const sizes = { tableBytesMax: 15 * entryBytes };
+    expect(numbers(pick([...twins, ...newer], sizes)?.inputs)).toEqual([8, 7, 6, 5, 4, 3]);
+    const all = { tableBytesMax: 16 * entryBytes };
+    expect(numbers(pick([...twins, ...newer], all)?.inputs)).toEqual([8, 7, 6, 5, 4, 3, 1, 2]);
+  });
+
   test("of a full level takes the table that overlaps the least below, and names what is deeper", () => {
     const upper = [table(1, 4, 0, 10), table(2, 4, 20, 30), table(3, 4, 40, 50)];
     const middle = [

@@ -123,6 +123,11 @@ describe("a flush refuses, and names file and offset,", () => {
       problem: /sealed with/,
       offset: content().bytes.length,
     },
+    "bytes behind its end": {
+      damage: (_, place) => (place.bytes -= 66),
+      problem: /it has \d+ bytes, where it was sealed with/,
+      offset: content().bytes.length - 66,
+    },
     "another last seq": {
       damage: (_, place) => place.lastSeq++,
       problem: /ends with seq 103, where it was sealed with seq 104/,

@@ -276,3 +276,11 @@ test("a number that a table has already is never given to another", async () => 
   expect(error).toMatchObject({ code: "ASSERTION_FAILED" });
   expect(entriesOf(inner, [{ number: 2 }]).length).toBeGreaterThan(0);
 });
+
+test("what an earlier attempt could not remove is in nobody's way", async () => {
+  const { disk, job, lines } = await mergeScenario();
+  const inner = await disk();
+  inner.create(`${directory}/${tableName(firstTableNumber)}.tmp`).write(Buffer.alloc(50_000, 1), 0);
+  const { tables } = await new InlineRunner(inner, systemClock).run(job);
+  expect(linesOf(inner, tables)).toEqual([...lines]);
+});

@@ -19,7 +19,7 @@ import {
   type Operation,
 } from "./job-fixture.ts";
 
-/** A disk with one table for each list of operations, the oldest first; every version is kept for the merge to judge. */
+/** A disk with one table for each list of operations, the oldest first, with every version for the merge to judge. */
 async function tablesOf(
   ...lists: Operation[][]
 ): Promise<{ disk: MemoryFileSystem; tables: TableSummary[] }> {
