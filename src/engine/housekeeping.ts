@@ -96,7 +96,8 @@ export class Housekeeping {
     const { pressure, tables, snapshots } = this.#parts;
     return {
       pendingFlushes: this.#flusher.waitingCount,
-      compactionPending: this.#compactor.isPending,
+      // Until the files that went in are gone, too.
+      compactionPending: this.#compactor.isPending || tables.doomedCount > 0,
       flushes: this.#flusher.flushes,
       compactions: this.#compactor.compactions,
       checkpoints: this.#checkpoints,

@@ -60,10 +60,14 @@ export class TableSet {
     return sources;
   }
 
-  /** Between pages: a cursor holds a block or two, and a large store has many tables. */
+  /** Between pages: a cursor holds a block or two, sometimes of many megabytes, and a large store has many tables. */
   trimCursors(): void {
     let count = 0;
-    for (const table of this) if (table.hasCursor) count++;
+    for (const table of this) {
+      if (!table.hasCursor) continue;
+      count++;
+      if (table.cursor.memoryBytes > cursorBytesKeptMax) table.cursor.release();
+    }
     if (count > cursorsKeptMax) for (const table of this) table.forgetCursor();
   }
 
@@ -86,6 +90,7 @@ export class TableSet {
 }
 
 const cursorsKeptMax = 64;
+const cursorBytesKeptMax = 256 * 1024;
 
 function byAge(one: OpenTable, other: OpenTable): number {
   return other.entry.versionMax - one.entry.versionMax;

@@ -80,6 +80,11 @@ export class TableStore {
     this.#failed = failed;
   }
 
+  /** Files that are still to be deleted. */
+  get doomedCount(): number {
+    return this.#doomed.length;
+  }
+
   get manifestBytes(): number {
     return this.#manifest?.bytes ?? 0;
   }

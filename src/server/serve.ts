@@ -49,9 +49,9 @@ export type SyncOption = "always" | "none" | `${number}ms`;
 /**
  * Opens the store and serves it. Resolves once recovery is done and the port is open. Rejects, with nothing left
  * open, with a HoldfastError whose `code` says why: INVALID_ARGUMENT (an option), LOCKED (another process has the
- * directory), WAL_CORRUPT, TABLE_CORRUPT or MANIFEST_CORRUPT (damage, which names file and offset), STORE_MISMATCH (files
- * that are whole, but not of one piece), ADDRESS_IN_USE or CANNOT_LISTEN (the port); or with the system's error when a
- * file can't be read or written.
+ * directory), WAL_CORRUPT, TABLE_CORRUPT or MANIFEST_CORRUPT (damage, which names file and offset), STORE_MISMATCH
+ * (files that are whole, but not of one piece), ADDRESS_IN_USE or CANNOT_LISTEN (the port); or with the system's error
+ * when a file can't be read or written.
  *
  *     await using server = await serve({ dataDirectory: "./data", listen: "127.0.0.1:0" });
  */

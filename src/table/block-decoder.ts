@@ -1,5 +1,6 @@
 import { keyBytesMax } from "../lib/limits.ts";
 import { commonLength } from "./common-length.ts";
+import { EntryHead, readVersion } from "./entry-head.ts";
 import {
   blockBytesMax,
   checksumBytes,
@@ -10,8 +11,7 @@ import {
   restartInterval,
   restartOffsetBytes,
 } from "./table-format.ts";
-import { lengthAndFlagsMax } from "./block-search.ts";
-import { readVarint, varintBytes } from "./varint.ts";
+import { varintBytes } from "./varint.ts";
 
 /** Shows every entry, whatever its version. */
 export const allVersions = -1;
@@ -51,6 +51,7 @@ export class BlockDecoder {
   problemAt = 0;
   #words: Int32Array = new Int32Array(64 * entryWords);
   #versions: Float64Array = new Float64Array(64);
+  readonly #head = new EntryHead();
   #lastStart = 0;
   #lastLength = 0;
   #lastVersion = 0;
@@ -123,45 +124,19 @@ export class BlockDecoder {
     if (bytes.readUInt32BE(restartsAt) !== 0) return this.#refuse(restartsAt, "its first restart is not 0");
     const entriesMax = end - start > blockBytesMax ? 1 : entriesPerBlockMax;
 
+    const head = this.#head;
     let at = start;
     while (at < restartsAt) {
       const entryAt = at;
       if (entryCount === entriesMax) return this.#refuse(entryAt, "it holds more entries than it may");
-      let shared = bytes[at]!;
-      if (shared < 0x80) at++;
-      else {
-        shared = readVarint(bytes, at, restartsAt);
-        if (shared === -1) return this.#refuse(entryAt, notANumber);
-        at += varintBytes(shared);
-      }
-      let unshared = bytes[at]!;
-      if (unshared < 0x80) at++;
-      else {
-        unshared = readVarint(bytes, at, restartsAt);
-        if (unshared === -1) return this.#refuse(entryAt, notANumber);
-        at += varintBytes(unshared);
-      }
-      let lengthAndFlags = bytes[at]!;
-      const second = bytes[at + 1]!;
-      if (lengthAndFlags < 0x80) at++;
-      else if (second < 0x80 && second !== 0) {
-        lengthAndFlags = (lengthAndFlags & 0x7f) | (second << 7);
-        at += 2;
-      } else {
-        lengthAndFlags = readVarint(bytes, at, restartsAt);
-        if (lengthAndFlags === -1) return this.#refuse(entryAt, notANumber);
-        if (lengthAndFlags > lengthAndFlagsMax) return this.#refuse(entryAt, "a value is too long");
-        at += varintBytes(lengthAndFlags);
-      }
-      let version = bytes[at]!;
-      if (version < 0x80) at++;
-      else {
-        version = readLongVarint(bytes, at, restartsAt);
-        if (version === -1) return this.#refuse(entryAt, notANumber);
-        at += varintBytes(version);
-      }
-      version += this.#versionMin;
+      at = head.readLengths(bytes, at, restartsAt);
+      if (at === -1) return this.#refuse(entryAt, notANumber);
+      const { shared, unshared, lengthAndFlags } = head;
+      const versionAbove = readVersion(bytes, at, restartsAt);
+      if (versionAbove === -1) return this.#refuse(entryAt, notANumber);
+      at += varintBytes(versionAbove);
 
+      const version = this.#versionMin + versionAbove;
       const keyLength = shared + unshared;
       const valueLength = lengthAndFlags >>> 2;
       const tailStart = at;
@@ -277,7 +252,7 @@ export class BlockDecoder {
   }
 }
 
-const notANumber = "a number does not end, or is not in its shortest form";
+const notANumber = "a number does not end, is not in its shortest form, or is too large";
 const flagsMask = entryFlagsRange - 1;
 
 /** Short keys are copied four bytes at a time, and the last time up to three bytes too many. */
@@ -291,19 +266,4 @@ function copyWords(target: Buffer, at: number, source: Buffer, start: number, le
   else
     for (let done = 0; done < length; done += 4)
       target.writeInt32LE(source.readInt32LE(start + done), at + done);
-}
-
-/** The same as readVarint, quicker for numbers of two to four bytes, as versions are. */
-function readLongVarint(bytes: Buffer, at: number, end: number): number {
-  let byte = bytes[at + 1]!;
-  let value = (bytes[at]! & 0x7f) | ((byte & 0x7f) << 7);
-  if (byte >= 0x80) {
-    byte = bytes[at + 2]!;
-    value |= (byte & 0x7f) << 14;
-    if (byte >= 0x80) {
-      byte = bytes[at + 3]!;
-      value |= (byte & 0x7f) << 21;
-    }
-  }
-  return byte === 0 || byte >= 0x80 ? readVarint(bytes, at, end) : value;
 }

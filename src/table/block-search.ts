@@ -1,6 +1,6 @@
-import { valueBytesMax } from "../lib/limits.ts";
 import { compareKeys } from "../memtable/compare-keys.ts";
 import { commonLength } from "./common-length.ts";
+import { EntryHead } from "./entry-head.ts";
 import {
   checksumBytes,
   entryFlag,
@@ -35,6 +35,7 @@ export class BlockSearch {
   valueEnd = 0;
   /** Whether the block has the key at all, in whichever version. */
   sawKey = false;
+  readonly #head = new EntryHead();
   readonly #versionMin: number;
   readonly #versionMax: number;
 
@@ -71,37 +72,15 @@ export class BlockSearch {
       if (at === -1) return malformed;
     }
 
+    const head = this.#head;
     const keyLength = keyEnd - keyStart;
     // So many bytes the key has in common with the one before, which is less, or is the key in too new a version.
     let matched = 0;
     let lengthBefore = 0;
     while (at < restartsAt) {
-      let shared = bytes[at]!;
-      if (shared < 0x80) at++;
-      else {
-        shared = readVarint(bytes, at, restartsAt);
-        if (shared === -1) return malformed;
-        at += varintBytes(shared);
-      }
-      let unshared = bytes[at]!;
-      if (unshared < 0x80) at++;
-      else {
-        unshared = readVarint(bytes, at, restartsAt);
-        if (unshared === -1) return malformed;
-        at += varintBytes(unshared);
-      }
-      let lengthAndFlags = bytes[at]!;
-      const second = bytes[at + 1]!;
-      if (lengthAndFlags < 0x80) at++;
-      else if (second < 0x80 && second !== 0) {
-        // Values of 32 to 4095 bytes, as most are.
-        lengthAndFlags = (lengthAndFlags & 0x7f) | (second << 7);
-        at += 2;
-      } else {
-        lengthAndFlags = readVarint(bytes, at, restartsAt);
-        if (lengthAndFlags === -1 || lengthAndFlags > lengthAndFlagsMax) return malformed;
-        at += varintBytes(lengthAndFlags);
-      }
+      at = head.readLengths(bytes, at, restartsAt);
+      if (at === -1) return malformed;
+      const { shared, unshared, lengthAndFlags } = head;
       const versionAt = at;
       while (bytes[at]! >= 0x80) at++;
       at++;
@@ -142,8 +121,6 @@ export class BlockSearch {
 
 /** Lines of 64 bytes come in pairs, and the pair behind when one is read after another. */
 const touchBytes = 256;
-
-export const lengthAndFlagsMax = valueBytesMax * entryFlagsRange + entryFlagsRange - 1;
 
 /**
  * Where the last restart lies whose key is less than the one sought, or the first restart; -1: malformed. A restart

@@ -37,11 +37,6 @@ export class BlockWindow {
     return this.#buffer.bytes;
   }
 
-  /** A new scan begins: nobody knows how far it will go. */
-  restart(): void {
-    this.#blocksWanted = 1;
-  }
-
   /** Makes the block be in `bytes`, verified, and returns where it begins. */
   fetch(block: number): number {
     const index = this.#index;

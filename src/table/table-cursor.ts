@@ -56,7 +56,7 @@ export class TableCursor {
    * `versionMax` count as not there.
    */
   seekStart(reverse: boolean, versionMax: number): boolean {
-    this.#begin(reverse, versionMax);
+    if (!this.#begin(reverse, versionMax)) return false;
     return this.#enter(reverse ? this.#index.blockCount - 1 : 0);
   }
 
@@ -73,7 +73,7 @@ export class TableCursor {
     inclusive: boolean,
     versionMax: number,
   ): boolean {
-    this.#begin(reverse, versionMax);
+    if (!this.#begin(reverse, versionMax)) return false;
     const index = this.#index;
     const last = index.blockCount - 1;
     if (index.compareWithFirstKey(key, keyStart, keyEnd) < 0) return reverse ? this.#end() : this.#enter(0);
@@ -107,7 +107,8 @@ export class TableCursor {
     this.#end();
   }
 
-  #begin(reverse: boolean, versionMax: number): void {
+  /** Returns false if all versions of the table are too new. */
+  #begin(reverse: boolean, versionMax: number): boolean {
     assert(versionMax >= 0, "a limit of versions is one");
     // A limit beyond the table's versions is as good as the highest of them, and compares quicker than Infinity.
     const versionLimit = Math.min(versionMax, this.#file.footer.versionMax);
@@ -116,7 +117,7 @@ export class TableCursor {
     this.#reverse = reverse;
     this.#hasEnded = versionMax < this.#file.footer.versionMin;
     this.#count = 0;
-    this.#window.restart();
+    return !this.#hasEnded;
   }
 
   #end(): false {

@@ -11,7 +11,8 @@ import { StoreModel } from "./store-model.ts";
  * every step. After a crash the engine may have lost a suffix of what was not acknowledged: the model goes back to
  * the seq that the engine came up with, which must not lie below anything acknowledged or observed.
  *
- * FAST_CHECK_RUNS=10000 STEPS_MIN=100 runs more and longer ones; a failure prints the seed and path with which fast-check repeats it.
+ * FAST_CHECK_RUNS=10000 STEPS_MIN=100 runs more and longer ones; a failure prints the seed and path with which
+ * fast-check repeats it.
  */
 type Step =
   | { do: "put" | "delete"; key: string; value: string; condition: "none" | "right" | "wrong" | "absent" }

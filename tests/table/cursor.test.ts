@@ -121,6 +121,8 @@ describe("a table's cursor", () => {
       scan(cursor, seek, 5);
       expect(begin(cursor, { ...seek, versionMax: 0 })).toBe(false);
       expect(cursor.next()).toBe(false);
+      expect(begin(cursor, { ...seek, from: Buffer.from("key"), versionMax: 0 })).toBe(false);
+      expect(cursor.next()).toBe(false);
       expect(scan(cursor, seek)).toHaveLength(100);
     });
 
@@ -246,6 +248,19 @@ describe("a table's cursor", () => {
     }
     const old = { ...forward, versionMax: 3 };
     expect(lines(scan(cursor, old))).toEqual(lines(expectedScan(entries, old)));
+  });
+
+  test("reads nothing of a table that is too new", async () => {
+    const entries = plainEntries(1000).slice(100);
+    const { bytes } = await writeTable(entries, { versionMin: 101 });
+    const disk = new FailingFileSystem(diskWith(bytes));
+    const cursor = openReader(disk, new BlockCache(0)).cursor();
+    const opened = disk.calls.length;
+    for (const seek of [forward, backward, { ...forward, from: entries[50]!.key }]) {
+      expect(scan(cursor, { ...seek, versionMax: 100 })).toEqual([]);
+    }
+    expect(readsSince(disk, opened)).toBe(0);
+    expect(scan(cursor, { ...forward, versionMax: 101 })).toHaveLength(1);
   });
 
   test("shows tombstones, and passes over keys that are too new", async () => {

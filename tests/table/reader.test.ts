@@ -261,6 +261,15 @@ describe("a block that can't be read", () => {
     expect(get(reader, entries[99]!.key)?.version).toBe(100);
   });
 
+  test("because the file was cut since it was opened is named so", async () => {
+    const { bytes } = await writeTable(entries);
+    const disk = diskWith(bytes);
+    const reader = openReader(disk, new BlockCache(0));
+    disk.open(tablePath).truncate(100);
+    const error = caught(() => get(reader, entries[0]!.key));
+    expect(error).toMatchObject({ offset: 0, problem: "the file ends before what should be there" });
+  });
+
   test("whole is read in pieces", async () => {
     const { bytes } = await writeTable(entries);
     const disk = new FailingFileSystem(diskWith(bytes), {

@@ -1,11 +1,16 @@
 import { describe, expect, test } from "bun:test";
 import { dumpTable, type TableDumpItem } from "../../src/table/dump-table.ts";
 import { TableCorruptionError } from "../../src/table/errors.ts";
+import { tableName } from "../../src/table/table-format.ts";
 import type { TableReader } from "../../src/table/table-reader.ts";
+import { TableStream } from "../../src/table/table-stream.ts";
 import { verifyTable } from "../../src/table/verify-table.ts";
 import { FailingFileSystem } from "../../src/vfs/failing.ts";
+import { readFile } from "../../src/vfs/file-system.ts";
+import { realFileSystem } from "../../src/vfs/real.ts";
 import { rawBlock, rawTable, resealed, varint, type RawEntry, type RawTable } from "./handmade-table.ts";
 import { readNaively } from "./naive-table.ts";
+import { goldenNames } from "./golden-tables.ts";
 import { check } from "./property.ts";
 import {
   anyTable,
@@ -18,6 +23,7 @@ import {
   lines,
   openReader,
   plainEntries,
+  readAll,
   scan,
   versionsOf,
 } from "./reading-fixture.ts";
@@ -132,7 +138,12 @@ const brokenBlocks: Fault[] = [
     0,
   ],
   ["a key that is not all there", tableOf([{ key: "a", numbers: [0, 2, 0, 1] }]), "does not end before", 0],
-  ["a value beyond 16 MiB", tableOf([{ key: "a", lengthAndFlags: 2 ** 28 }]), "a value is too long", 0],
+  [
+    "a value beyond 16 MiB",
+    tableOf([{ key: "a", lengthAndFlags: 2 ** 28 }]),
+    "a number does not end, is not in its shortest form, or is too large",
+    0,
+  ],
   [
     "bytes that are no entry",
     tableOf([{ key: "a" }, { key: "", numbers: [0] }], { separators: ["a"] }),
@@ -282,6 +293,27 @@ describe("a table that is verified", () => {
     expect(() => readNaively(bytes)).toThrow("no valid table");
   });
 
+  // What a look-up meets on its way to the key it looks at; whether keys ascend it does not.
+  const met = [
+    "not 0",
+    "without restarts",
+    "first entry that",
+    "shares more",
+    "flag",
+    "tombstone",
+    "not all there",
+  ];
+  const metAsWell = ["beyond the f", "beyond 16", "in a longer form", "nine bytes"];
+  const metBySearch = brokenBlocks.filter(([name]) =>
+    [...met, ...metAsWell].some((part) => name.includes(part)),
+  );
+  test.each(metBySearch)("is no answer to a look-up, with %s", (_, bytes) => {
+    const reader = openReader(diskWith(bytes));
+    const error = caught(() => get(reader, Buffer.from(reader.summary.lastKey)));
+    expect(error).toBeInstanceOf(TableCorruptionError);
+    expect(error).toMatchObject({ file: tablePath, offset: 0 });
+  });
+
   test.each(brokenBlocks)("or only read answers or is refused, with %s", (_, bytes) => {
     for (const read of [
       (reader: TableReader) => get(reader, Buffer.from("a")),
@@ -295,6 +327,17 @@ describe("a table that is verified", () => {
         if (!(error instanceof TableCorruptionError)) throw error;
       }
     }
+  });
+
+  test.each(goldenNames)("may be the golden one: %s", (name) => {
+    const path = `${import.meta.dir}/golden/${name}-v1/${tableName(identity.number)}`;
+    expect(verifyTable(realFileSystem, path, identity).bytes).toBe(readFile(realFileSystem, path).length);
+    const stream = new TableStream(realFileSystem, path, identity);
+    const expected = readNaively(readFile(realFileSystem, path)).entries.map(
+      ({ key, version, isTombstone, value }) => entry(key, version, isTombstone ? undefined : value),
+    );
+    expect(lines(readAll(stream))).toEqual(lines(expected));
+    stream.close();
   });
 
   test("is closed again, whether it is good or not", async () => {
