@@ -21,6 +21,8 @@ export interface BackgroundParts {
   readonly levelBytesBase: number;
   /** What stays free for the log, whatever happens here. */
   readonly diskHeadroomBytes: number;
+  /** Throws unless the directory is still where it was opened: files are named by their path. */
+  assertInPlace(): void;
   /** A fault of the disk, or a bug: the store cannot go on. */
   failed(error: unknown): void;
 }
@@ -33,7 +35,7 @@ export abstract class BackgroundLoop {
   protected readonly parts: BackgroundParts;
   /** The disk has no room for what should be done next. */
   isBlocked = false;
-  // Invariant: isRunning as long as anything that is woken for will still be looked at; `running` ends a little later.
+  /** Whoever wakes it while this is true will be heard. The promise of the run ends a little later. */
   isRunning = false;
   #wasWoken = false;
   #running: Promise<void> = Promise.resolve();

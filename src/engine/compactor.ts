@@ -25,6 +25,8 @@ export class Compactor extends BackgroundLoop {
   readonly #log: LogWriter;
   /** For each level the last key of what was last picked there: others have their turn first. */
   readonly #cursors: (Uint8Array | undefined)[] = [];
+  /** Nothing will be merged any more. */
+  #abandoned: HoldfastError | undefined;
   /** Who asked for everything up to a seq to be merged, and waits for it. What comes later is not their affair. */
   #mergeThrough = 0;
   #waiters: { resolve: () => void; reject: (reason: HoldfastError) => void }[] = [];
@@ -41,6 +43,7 @@ export class Compactor extends BackgroundLoop {
 
   /** Resolves when everything up to `seq`, which is in tables, is in one level. */
   mergeAll(seq: number): Promise<void> {
+    if (this.#abandoned !== undefined) return Promise.reject(this.#abandoned);
     this.#mergeThrough = Math.max(this.#mergeThrough, seq);
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#waiters.push({ resolve, reject });
@@ -50,6 +53,7 @@ export class Compactor extends BackgroundLoop {
 
   /** Whoever waits will wait in vain. */
   abandon(reason: HoldfastError): void {
+    this.#abandoned ??= reason;
     for (const waiter of this.#waiters.splice(0)) waiter.reject(reason);
   }
 
@@ -82,6 +86,7 @@ export class Compactor extends BackgroundLoop {
     // What goes in is removed only once all that comes out is there, and the log must not run out of room meanwhile.
     const bytesKept = diskHeadroomBytes + pressure.reservedBytes;
     if (!(await this.room(inputBytes + bytesKept))) return;
+    this.parts.assertInPlace();
     const result = await runner.run(this.#job(compaction, inputBytes, bytesKept));
     this.bytesRead += result.bytesRead;
     this.bytesWritten += result.bytesWritten;

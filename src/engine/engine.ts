@@ -1,16 +1,8 @@
 import { assert } from "../lib/assert.ts";
 import { HoldfastError, InvalidArgumentError, LimitError } from "../lib/errors.ts";
-import {
-  batchBytesMax,
-  batchOperationsMax,
-  keyBytesMax,
-  keyBytesMin,
-  pageBytesMax,
-  pendingBytesMax,
-  valueBytesMax,
-} from "../lib/limits.ts";
+import { batchBytesMax, batchOperationsMax, pageBytesMax, pendingBytesMax } from "../lib/limits.ts";
 import { TableCorruptionError } from "../table/errors.ts";
-import { WalClosedError } from "../wal/errors.ts";
+import { WalClosedError, WalFencedError } from "../wal/errors.ts";
 import { recordFlag, recordType } from "../wal/format.ts";
 import { commitBytes } from "../wal/group-builder.ts";
 import type { LogWriter } from "../wal/log-writer.ts";
@@ -37,6 +29,7 @@ import {
   type SyncMode,
   type Write,
 } from "./store.ts";
+import { beyondLimits } from "./write-limits.ts";
 
 /**
  * The database in one process: one writer, the log, the memtables over it, and the tables that they become.
@@ -60,6 +53,7 @@ export class Engine implements Store {
   readonly #lookup: Lookup;
   readonly #waiters = new AdvanceWaiters();
   #fault: HoldfastError | undefined;
+  #isClosed = false;
   readonly #faultListeners: ((fault: HoldfastError) => void)[] = [];
 
   constructor(parts: EngineParts) {
@@ -88,6 +82,7 @@ export class Engine implements Store {
   get(id: number, key: Buffer, keyStart: number, keyEnd: number, snapshotId: number, replies: Replies): void {
     const lookup = this.#lookup;
     try {
+      this.#assertOpen();
       const versionMax = snapshotId === 0 ? newestVersion : this.#snapshots.use(snapshotId).seq;
       lookup.find(key, keyStart, keyEnd, versionMax);
     } catch (error) {
@@ -160,6 +155,7 @@ export class Engine implements Store {
     let pageBytes = 0;
     let count = 0;
     try {
+      this.#assertOpen();
       const versionMax = snapshotId === 0 ? newestVersion : this.#snapshots.use(snapshotId).seq;
       keys.rewind();
       while (keys.next()) {
@@ -187,6 +183,7 @@ export class Engine implements Store {
     const { set } = this.#parts.tables;
     const snapshots = this.#snapshots;
     try {
+      this.#assertOpen();
       const snapshot = snapshotId > 0 ? snapshots.use(snapshotId) : undefined;
       const sources = [...this.#memtables.sources(), ...set.sources()];
       const seq = snapshot?.seq ?? newestVersion;
@@ -194,7 +191,8 @@ export class Engine implements Store {
       const { more, entries, versionMax } = scanPage(sources, range, seq, pageEntriesMax, replies);
       set.trimCursors();
       // Whoever got as many as asked for comes for no more. Else what the page did not see is kept for the next one.
-      const goesOn = more && entries !== range.limit && snapshotId === snapshotWanted;
+      const isAll = range.limit !== 0 && entries === range.limit;
+      const goesOn = more && !isAll && snapshotId === snapshotWanted;
       const opened = goesOn ? snapshots.open(this.currentSeq, 0, true) : undefined;
       if (!more && snapshot?.isOfScan === true) snapshots.close(snapshot.id);
       replies.page(id, more, opened?.id ?? 0, this.#visibleAt(versionMax));
@@ -257,6 +255,7 @@ export class Engine implements Store {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     const { directory, housekeeping, ownership, tables } = this.#parts;
     const closed = new WalClosedError(directory);
     try {
@@ -290,6 +289,8 @@ export class Engine implements Store {
   /** The log tells, or a later open that took it over: nothing more will be acknowledged. */
   faulted(fault: HoldfastError): void {
     this.#fault ??= fault;
+    this.#parts.housekeeping.abandon(fault);
+    if (fault instanceof WalFencedError) this.#isClosed = true;
     for (const listener of this.#faultListeners.splice(0)) listener(fault);
   }
 
@@ -324,16 +325,8 @@ export class Engine implements Store {
   /** Why an operation can't be done, if it can't: a limit, or its condition. */
   #refusal(write: Write, operationIndex: number): HoldfastError | undefined {
     const { bytes, keyStart, keyEnd, ifVersion } = write;
-    const keyBytes = keyEnd - keyStart;
-    const valueBytes = write.valueEnd - write.valueStart;
-    if (keyBytes < keyBytesMin) {
-      return new InvalidArgumentError("Cannot write: the key is empty; a key has at least 1 byte");
-    }
-    if (keyBytes > keyBytesMax)
-      return new LimitError("Cannot write: bytes of the key", keyBytes, keyBytesMax);
-    if (valueBytes > valueBytesMax) {
-      return new LimitError("Cannot write: bytes of the value", valueBytes, valueBytesMax);
-    }
+    const beyond = beyondLimits(write);
+    if (beyond !== undefined) return beyond;
     if (ifVersion === unconditional) return undefined;
     const lookup = this.#lookup;
     try {
@@ -383,8 +376,13 @@ export class Engine implements Store {
    */
   #asRefusal(error: unknown): HoldfastError {
     if (error instanceof HoldfastError && !(error instanceof TableCorruptionError)) return error;
-    this.#writer.abandon(error);
+    if (this.#writer.stopped === undefined) this.#writer.abandon(error);
     return this.#writer.stopped!;
+  }
+
+  /** Once the tables are closed, or another handle's, memory alone would give wrong answers. */
+  #assertOpen(): void {
+    if (this.#isClosed) throw this.#writer.stopped ?? new WalClosedError(this.#parts.directory);
   }
 
   #visibleAt(version: number): number {

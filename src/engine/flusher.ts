@@ -25,6 +25,8 @@ export class Flusher extends BackgroundLoop {
   readonly #compact: () => void;
   readonly #waiting: SegmentSpan[] = [];
   readonly #waiters: { seq: number; resolve: () => void; reject: (reason: HoldfastError) => void }[] = [];
+  /** Nothing will be flushed any more. */
+  #abandoned: HoldfastError | undefined;
   flushes = 0;
   bytesWritten = 0;
 
@@ -59,6 +61,7 @@ export class Flusher extends BackgroundLoop {
 
   /** Resolves when everything up to `seq` is in tables. */
   reach(seq: number): Promise<void> {
+    if (this.#abandoned !== undefined) return Promise.reject(this.#abandoned);
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#waiters.push({ seq, resolve, reject });
     this.#tell();
@@ -67,6 +70,7 @@ export class Flusher extends BackgroundLoop {
 
   /** Whoever waits will wait in vain. */
   abandon(reason: HoldfastError): void {
+    this.#abandoned ??= reason;
     for (const waiter of this.#waiters.splice(0)) waiter.reject(reason);
   }
 
@@ -75,7 +79,10 @@ export class Flusher extends BackgroundLoop {
     if (segment === undefined) return false;
     const { runner, tables } = this.parts;
     // No headroom is left for the log here: when the table is there, the segment goes, and more is free than before.
-    if (!(await this.room(flushedBytesMax(segment.bytes)))) return false;
+    // The manifest may have to be written anew for it.
+    const bytesNeeded = flushedBytesMax(segment.bytes) + 2 * tables.manifestBytes;
+    if (!(await this.room(bytesNeeded))) return false;
+    this.parts.assertInPlace();
     const { tables: added, bytesWritten } = await runner.run(this.#job(segment));
     this.bytesWritten += bytesWritten;
     await tables.change(

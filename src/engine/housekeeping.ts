@@ -44,7 +44,11 @@ export class Housekeeping {
   start(): void {
     this.#parts.runner.prepare();
     const { coveredSeq } = this.#parts.tables;
-    for (const segment of this.#log.sealed) if (segment.lastSeq > coveredSeq) this.#flusher.sealed(segment);
+    for (const segment of this.#log.sealed) {
+      // One without a record has no memtable either, and goes with the segment before it.
+      const isEmpty = segment.lastSeq < segment.firstSeq;
+      if (segment.lastSeq > coveredSeq && !isEmpty) this.#flusher.sealed(segment);
+    }
     // A crash may have come between the manifest's edit and the end of the segments that it covers.
     if (this.#log.sealed.some(({ lastSeq }) => lastSeq <= coveredSeq)) {
       this.#log.truncate(coveredSeq).catch((error) => this.#parts.failed(error));
@@ -57,9 +61,10 @@ export class Housekeeping {
     this.#flusher.sealed(segment);
   }
 
-  /** So far behind that nothing more fits into memory, and the disk has no room to catch up. */
+  /** So far behind that nothing more may come, and the disk has no room to catch up. */
   get isStuck(): boolean {
-    return this.#flusher.isBlocked && this.#parts.pressure.pressure === 1;
+    const isBlocked = this.#flusher.isBlocked || this.#compactor.isBlocked;
+    return isBlocked && this.#parts.pressure.pressure === 1;
   }
 
   /** Resolves when everything that was written before the call is in tables, with the seq up to which it is. */
@@ -86,10 +91,14 @@ export class Housekeeping {
     this.#timer?.cancel();
     this.#parts.pressure.isReleased = true;
     this.#parts.snapshots.closeAll();
+    this.abandon(reason);
+    await Promise.all([this.#flusher.stop(), this.#compactor.stop(), this.#parts.runner.close()]);
+  }
+
+  /** Whoever waits for a checkpoint or a compaction waits in vain, and so does who comes later. */
+  abandon(reason: HoldfastError): void {
     this.#flusher.abandon(reason);
     this.#compactor.abandon(reason);
-    await Promise.all([this.#flusher.stop(), this.#compactor.stop(), this.#parts.runner.cancelAll()]);
-    await this.#parts.runner.close();
   }
 
   stats(): Record<string, unknown> {

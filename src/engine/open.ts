@@ -1,6 +1,7 @@
 import { InlineRunner } from "../compaction/inline-runner.ts";
 import type { JobRunner } from "../compaction/job-runner.ts";
 import { WorkerRunner } from "../compaction/worker-runner.ts";
+import { assert } from "../lib/assert.ts";
 import { systemClock, type Clock } from "../lib/clock.ts";
 import {
   cacheBytesMaxDefault,
@@ -15,7 +16,7 @@ import { createManifest, openManifest } from "../manifest/manifest.ts";
 import type { FileSystem } from "../vfs/file-system.ts";
 import { realFileSystem } from "../vfs/real.ts";
 import { WalFencedError } from "../wal/errors.ts";
-import { openLog, type OpenedLog } from "../wal/open-log.ts";
+import { openLog, type LogTenant, type OpenedLog } from "../wal/open-log.ts";
 import { resolveOptions, type WalOptions } from "../wal/options.ts";
 import { BackPressure } from "./back-pressure.ts";
 import { Engine } from "./engine.ts";
@@ -80,16 +81,26 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
       faulted: (fault) => engine?.faulted(fault),
     },
   } satisfies Parameters<typeof openLog>[0];
-  const opened = await openLog(logOptions, recovery);
+  const tenant: LogTenant = {
+    prepare: () => recovery.prepare(),
+    approve: (survey) => recovery.approve(survey),
+    // In the turn of this open: the next one finds a store that can be taken over as a whole.
+    async begin(opened) {
+      try {
+        engine = assemble(opened, recovery, await settleTables(opened, recovery, world, options), pressure);
+      } catch (error) {
+        await opened.writer.stop(new WalFencedError(directory));
+        throw error;
+      }
+    },
+  };
   try {
-    const tables = await settleTables(opened, recovery, world, options);
-    engine = assemble(opened, recovery, tables, pressure);
+    await openLog(logOptions, tenant);
   } catch (error) {
-    await opened.writer.stop(new WalFencedError(directory));
     await recovery.close();
-    opened.ownership.release();
     throw error;
   }
+  assert(engine !== undefined, "a log that was opened has its engine");
   return engine;
 
   function assemble(log: OpenedLog, found: Recovery, tables: TableStore, pace: BackPressure): Engine {
@@ -112,6 +123,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
       tableBytesMax,
       levelBytesBase: options.levelBytesBase ?? 2 * tableBytesMax,
       diskHeadroomBytes: options.diskHeadroomBytes ?? diskHeadroomBytes,
+      assertInPlace: () => ownership.assertInPlace(),
       failed: (error: unknown) => writer.abandon(error),
     };
     const housekeeping = new Housekeeping({
@@ -119,7 +131,10 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
       log: writer,
       memtables,
       checkpointIntervalMs: options.checkpointIntervalMs ?? checkpointIntervalMs,
-      recycle: (image) => logOptions.images.recycle(image),
+      recycle: (image) => {
+        // Others were made for a large batch, or by recovery, and would fit nothing that comes.
+        if (image.length === logOptions.segmentBytesMax) logOptions.images.recycle(image);
+      },
     });
     const tornTail =
       verdict.kind === "torn" && tornFile !== undefined
@@ -146,7 +161,13 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
       built.faulted(fenced);
     };
     engine = built;
-    tables.onFailure((error) => writer.abandon(error));
+    tables.watch(parts.failed, parts.assertInPlace);
+    // A crash between a segment's beginning and its first group left it without its CHECKPOINT.
+    const { builder } = writer;
+    if (builder.image.number > 1 && builder.appendedSeq < builder.image.firstSeq) {
+      builder.checkpoint();
+      writer.wake();
+    }
     housekeeping.start();
     return built;
   }

@@ -1,6 +1,5 @@
 import { readManifest } from "../manifest/read-manifest.ts";
 import { recordType } from "../wal/format.ts";
-import type { LogTenant } from "../wal/open-log.ts";
 import { RecordCursor } from "../wal/record.ts";
 import type { LogSurvey, SurveyVisitor } from "../wal/survey.ts";
 import { MemtableStack } from "./memtable-stack.ts";
@@ -11,7 +10,7 @@ import { TableStore, type TableWorld } from "./table-store.ts";
  * What a start does while the log is read: reads the manifest, opens the tables, indexes the records that no table
  * holds, and says whether all of it fits together. Changes nothing; whoever refuses leaves everything as it was.
  */
-export class Recovery implements LogTenant {
+export class Recovery {
   memtables: MemtableStack;
   /** Undefined: the store has no tables, and never had. */
   tables: TableStore | undefined;

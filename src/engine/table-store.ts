@@ -50,6 +50,7 @@ export class TableStore {
   #deletion: Timer | undefined;
   readonly #clock: Clock;
   #failed: (error: unknown) => void = () => {};
+  #assertInPlace: () => void = () => {};
 
   /** Opens every table that the state lists; throws TableCorruptionError, with nothing changed. */
   constructor(world: TableWorld, directory: string, state: ManifestState) {
@@ -59,7 +60,14 @@ export class TableStore {
     this.#state = state;
     this.#nextTableNumber = state.nextTableNumber;
     this.cache = new BlockCache(world.cacheBytesMax);
-    this.set = new TableSet(state.tables.map((entry) => this.#open(entry)));
+    const opened: OpenTable[] = [];
+    try {
+      for (const entry of state.tables) opened.push(this.#open(entry));
+    } catch (error) {
+      for (const { reader } of opened) reader.close();
+      throw error;
+    }
+    this.set = new TableSet(opened);
   }
 
   get state(): ManifestState {
@@ -76,8 +84,10 @@ export class TableStore {
     this.#state = manifest.state;
   }
 
-  onFailure(failed: (error: unknown) => void): void {
+  /** Who hears that a file could not be deleted, and who knows whether it is ours to delete. */
+  watch(failed: (error: unknown) => void, assertInPlace: () => void): void {
     this.#failed = failed;
+    this.#assertInPlace = assertInPlace;
   }
 
   /** Files that are still to be deleted. */
@@ -142,6 +152,7 @@ export class TableStore {
     this.#deletion = this.#clock.schedule(deletionPauseMs, () => {
       this.#deletion = undefined;
       try {
+        this.#assertInPlace();
         this.#fileSystem.unlink(this.#doomed.shift()!);
         this.#deleteLater();
       } catch (error) {
@@ -163,6 +174,7 @@ export class TableStore {
   async close(): Promise<void> {
     this.#deletion?.cancel();
     try {
+      if (this.#doomed.length > 0) this.#assertInPlace();
       for (const path of this.#doomed.splice(0)) this.#fileSystem.unlink(path);
     } catch {
       // What is left is a stray to the next start, which removes it; and a disk that fails has other ways to say so.

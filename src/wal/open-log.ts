@@ -37,7 +37,9 @@ export async function openLog(given: LogWriterOptions, tenant: LogTenant = {}): 
       const writer = new LogWriter(options, { ...start, assertInPlace: () => ownership.assertInPlace() });
       // Set before the turn ends: the next open may take over before this one's caller hears of its log.
       ownership.onTakenOver = () => writer.stop(new WalFencedError(directory));
-      return { writer, ownership, verdict: survey.verdict, tornFile: repair.tornFile };
+      const opened = { writer, ownership, verdict: survey.verdict, tornFile: repair.tornFile };
+      await tenant.begin?.(opened);
+      return opened;
     } catch (error) {
       ownership.release();
       throw error;
@@ -51,6 +53,8 @@ export interface LogTenant {
   prepare?(): SurveyVisitor | Promise<SurveyVisitor>;
   /** Called before anything is changed; throws what forbids to go on. */
   approve?(survey: LogSurvey): void;
+  /** Called before anybody else's turn to open the log: what else lies there is this owner's until then. */
+  begin?(opened: OpenedLog): Promise<void>;
 }
 
 export interface OpenedLog {
