@@ -15,6 +15,8 @@ export class InlineRunner implements JobRunner {
   readonly #fileSystem: FileSystem;
   readonly #clock: Clock;
   readonly #chunkBytes: number;
+  /** Called after every table, for whoever looks after the thread's memory. */
+  onTableEnd: () => void = () => {};
   readonly #gate = new FlushGate();
   readonly #spareBuffers = new SpareBuffers();
   readonly #running = new Set<Promise<unknown>>();
@@ -66,6 +68,7 @@ export class InlineRunner implements JobRunner {
           gate: this.#gate,
           spareBuffers: this.#spareBuffers,
           chunkBytes: this.#chunkBytes,
+          tableEnded: () => this.onTableEnd(),
         },
         job,
       );

@@ -12,6 +12,8 @@ export interface JobWorld {
   readonly spareBuffers: SpareBuffers;
   /** A chunk of output ends when so many bytes wait to be written. */
   readonly chunkBytes: number;
+  /** A table is whole: what it was made of is garbage now. */
+  tableEnded(): void;
 }
 
 /**

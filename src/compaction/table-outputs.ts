@@ -102,6 +102,7 @@ export class TableOutputs {
       firstKey: new Uint8Array(firstKey),
       lastKey: new Uint8Array(lastKey),
     });
+    this.#world.tableEnded();
     this.#assertWanted();
   }
 

@@ -109,8 +109,9 @@ export class Flusher extends BackgroundLoop {
     const { number, firstSeq, lastSeq, bytes } = segment;
     const path = join(this.#log.directory, segmentName(number));
     const tableNumbersMax = tableNumbersFor(flushedBytesMax(bytes), this.parts.tableBytesMax);
-    // One that waits is the normal state, and has the time until the next: then a merge goes on beside its flush.
-    const isUrgent = this.#waiting.length > 1;
+    // One or two that wait are the normal state under load, and a merge goes on beside their flush: else it would
+    // stand still for as long as the load lasts.
+    const isUrgent = this.#waiting.length > 2;
     const output = this.output(tableNumbersMax, 0);
     return {
       kind: "flush",
