@@ -1,6 +1,7 @@
 import { assert } from "../lib/assert.ts";
 import { equalKeys } from "./compare-keys.ts";
 import { entriesMax, entryHashBits, type EntryList } from "./entry-list.ts";
+import { givenAway } from "./given-away.ts";
 
 // A hash of 32 bits: the highest choose a partition, the lowest the slot in it. From the top of the lowest, five
 // stay with the slot as a tag, so that 31 of 32 foreign entries are passed without a look at them.
@@ -32,17 +33,24 @@ export class HashIndex {
   // power of two slots long and holds at most loadMax of them.
   readonly #entries: EntryList;
   readonly #bytes: Buffer;
-  readonly #partitions: Int32Array[] = [];
+  #partitions: Int32Array[] = [];
   readonly #counts = new Int32Array(partitions);
   #slotsTotal = 0;
 
-  constructor(entries: EntryList, bytes: Buffer, entriesExpected: number) {
+  /** Takes the arrays of `reused`, an index that is not used any more, where they have the right size. */
+  constructor(entries: EntryList, bytes: Buffer, entriesExpected: number, reused?: HashIndex) {
     this.#entries = entries;
     this.#bytes = bytes;
     let slots = slotsInitial;
     while (slots * partitions * loadMax < entriesExpected && slots < slotsMax) slots *= 2;
-    for (let count = 0; count < partitions; count++) this.#partitions.push(new Int32Array(slots * slotWords));
+    const spare = reused === undefined ? [] : reused.#partitions;
+    for (let partition = 0; partition < partitions; partition++) {
+      const array = spare[partition];
+      const fits = array !== undefined && array.length === slots * slotWords;
+      this.#partitions.push(fits ? array.fill(0) : new Int32Array(slots * slotWords));
+    }
     this.#slotsTotal = slots * partitions;
+    if (reused !== undefined) reused.#partitions = givenAway();
   }
 
   get memoryBytes(): number {
@@ -114,6 +122,8 @@ export class HashIndex {
   }
 
   assertInvariants(): void {
+    const known = new Set<number>();
+    for (let ordinal = 0; ordinal < this.#entries.count; ordinal++) known.add(this.#entries.idAt(ordinal));
     let total = 0;
     for (let partition = 0; partition < partitions; partition++) {
       const slots = this.#partitions[partition]!;
@@ -124,7 +134,7 @@ export class HashIndex {
         if (content === 0) continue;
         count++;
         const entry = (content & entriesMax) - 1;
-        assert(entry >= 0 && entry < this.#entries.count, "a slot holds an entry that exists");
+        assert(known.delete(entry), "a slot holds an entry that exists, and no other does");
         assert(slots[place + 1] === this.#entries.keyStart(entry), "a slot knows its entry's place");
         const home = (this.#hashOf(content, partition) << slotWordsLog2) & mask;
         for (let at = home; at !== place; at = (at + slotWords) & mask) {

@@ -3,23 +3,22 @@ import type { EntryList } from "./entry-list.ts";
 import type { OrderedView } from "./ordered-view.ts";
 
 /**
- * Walks over a memtable's entries in the order of their keys, either way. Made once and used for many scans;
- * Memtable#cursor makes it.
+ * Walks over a memtable's keys in their order, either way, and shows of each the newest version up to the one asked
+ * for; keys that have none are passed over. Made once and used for many scans; Memtable#cursor makes it.
  *
- * It stays right when the memtable is written to under way: what it says of an entry is then the newest record,
- * no key comes twice or out of order, every key that was there at the seek comes, and keys that are younger than
- * the seek may come or not.
+ * It stays right when the memtable is written to under way: no key comes twice or out of order, every key that was
+ * there at the seek comes, and keys that are younger than the seek may come or not. What it shows at once after a
+ * write is the record that was there or the one that took its place, until the cursor is moved.
  */
 export class MemtableCursor {
-  // Invariant: `newest` is -1, or the entry at `position` as long as the view has changed `changesSeen` times; and
-  // `entry` is -1 together with it, or the newest version of it that is not younger than ageMax.
-  /** What the reader sees at the cursor, tombstones too: an entry, or an older version of one; -1 beyond the last. */
+  // Invariant: `entry` is -1, or the visible version of the entry at `position` as long as the view has changed
+  // `changesSeen` times.
+  /** What is seen of the key at the cursor, tombstones too, an entry or an older version; -1 beyond the last. */
   entry = -1;
   readonly #entries: EntryList;
   readonly #bytes: Buffer;
   readonly #view: OrderedView;
   readonly #seqBefore: number;
-  #newest = -1;
   #ageMax = 0;
   #position = 0;
   #changesSeen = 0;
@@ -32,20 +31,17 @@ export class MemtableCursor {
     this.#seqBefore = seqBefore;
   }
 
-  /**
-   * Goes to the first entry, or to the last to walk towards the first. Returns whether there is one. Keys that had no
-   * version up to `versionMax` are passed over.
-   */
+  /** Goes to the first key, or to the last to walk towards the first. Returns whether there is one. */
   seekStart(reverse: boolean, versionMax = Number.MAX_SAFE_INTEGER): boolean {
     const view = this.#view;
     view.refresh();
     this.#reverse = reverse;
     this.#ageMax = versionMax - this.#seqBefore;
-    return this.#stand(reverse ? view.before(view.end) : 0);
+    return this.#stand(reverse ? view.before(view.end) : view.first());
   }
 
   /**
-   * Goes to the first entry that is not before the key, or, in reverse, to the last that is not behind it. Not
+   * Goes to the first key that is not before this one, or, in reverse, to the last that is not behind it. Not
    * inclusive: never to the key itself. Returns whether there is one. The key need not be there, and its buffer is
    * not used after the call.
    */
@@ -68,40 +64,34 @@ export class MemtableCursor {
     return this.#stand(found ? view.after(bound) : bound);
   }
 
-  /** Goes to the next entry in the direction of the seek. Returns whether there is one. */
+  /** Goes to the next key in the direction of the seek. Returns whether there is one. */
   next(): boolean {
-    if (this.#newest === -1) return false;
+    if (this.entry === -1) return false;
     const view = this.#view;
     if (this.#changesSeen !== view.changes) {
-      const keyStart = this.#entries.keyStart(this.#newest);
-      const keyEnd = keyStart + this.#entries.keyLength(this.#newest);
-      this.#position = view.lowerBound(this.#bytes, keyStart, keyEnd);
+      const keyStart = this.#entries.keyStart(this.entry);
+      this.#position = view.lowerBound(this.#bytes, keyStart, keyStart + this.#entries.keyLength(this.entry));
     }
     return this.#stand(this.#following(this.#position));
   }
 
-  #following(position: number): number {
-    return this.#reverse ? this.#view.before(position) : this.#view.after(position);
-  }
-
+  /** Stands at the position, or at the next one where something is visible. */
   #stand(from: number): boolean {
     const view = this.#view;
-    this.#changesSeen = view.changes;
-    for (let position = from; position >= 0 && position < view.end; position = this.#following(position)) {
-      this.#newest = view.entryAt(position);
-      this.entry = this.#visible(this.#newest);
-      if (this.entry === -1) continue;
-      this.#position = position;
-      return true;
+    let position = from;
+    this.entry = -1;
+    while (position >= 0 && position < view.end) {
+      this.entry = this.#entries.visible(view.entryAt(position), this.#ageMax);
+      if (this.entry !== -1) break;
+      position = this.#following(position);
     }
-    this.#newest = this.entry = -1;
-    return false;
+    this.#position = position;
+    this.#changesSeen = view.changes;
+    return this.entry !== -1;
   }
 
-  #visible(entry: number): number {
-    let id = entry;
-    while (id !== -1 && this.#entries.age(id) > this.#ageMax) id = this.#entries.older(id);
-    return id;
+  #following(position: number): number {
+    return this.#reverse ? this.#view.before(position) : this.#view.after(position);
   }
 
   #isKeyOf(entry: number, key: Buffer, keyStart: number, keyEnd: number): boolean {

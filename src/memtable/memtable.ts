@@ -16,14 +16,20 @@ export interface MemtableOptions {
   readonly hashSeed: number;
   /** Makes room for this many keys at once; it grows beyond all the same. */
   readonly entriesExpected?: number;
+  /** Keeps the order of the keys at hand from the start, for scans that are likely to come. */
+  readonly ordersAhead?: boolean;
+  /** A memtable that nobody needs any more. Its arrays serve the new one; touching it from then on is an assertion. */
+  readonly reuse?: Memtable | undefined;
 }
 
 /**
- * The newest record of every key in one WAL segment, as places in the segment's bytes.
+ * The newest record of every key in one WAL segment, and older ones that a snapshot may need, as places in the
+ * segment's bytes.
  *
  * A key has one entry, also when it was deleted: then the entry is a tombstone, because older tables may still hold
  * the key. Entries are numbers that stay valid and keep their key for the life of the memtable; what an entry says
- * changes when its key is written again. Nothing is allocated by a call, beyond the index when it grows.
+ * changes when its key is written again. An older version that was kept is an entry as well, to all calls that take
+ * one, and says the same for ever. Nothing is allocated by a call, beyond the index when it grows.
  */
 export class Memtable {
   // Invariant: every entry's key and value lie inside `bytes`, its age is in 1 .. ageMax, its hash is the one
@@ -32,11 +38,11 @@ export class Memtable {
   readonly seqBefore: number;
   readonly hashSeed: number;
   /**
-   * The seq of the newest snapshot that somebody holds; 0: nobody does. A version up to it is kept when its key is
-   * written again: of all versions that the snapshot may see it was the newest.
+   * The seq of the newest snapshot that anybody holds, 0 where there is none. A version up to it is kept when its key
+   * is written again; others are written over, which costs nothing more than this comparison.
    */
   keepVersionsThrough = 0;
-  readonly #entries = new EntryList();
+  readonly #entries: EntryList;
   readonly #index: HashIndex;
   readonly #view: OrderedView;
   #tombstoneCount = 0;
@@ -46,8 +52,10 @@ export class Memtable {
     this.bytes = options.bytes;
     this.seqBefore = options.seqBefore;
     this.hashSeed = options.hashSeed;
-    this.#index = new HashIndex(this.#entries, options.bytes, options.entriesExpected ?? 0);
-    this.#view = new OrderedView(this.#entries, options.bytes);
+    const { bytes, reuse, entriesExpected = 0, ordersAhead = false } = options;
+    this.#entries = new EntryList(reuse && reuse.#entries);
+    this.#index = new HashIndex(this.#entries, bytes, entriesExpected, reuse && reuse.#index);
+    this.#view = new OrderedView(this.#entries, bytes, ordersAhead);
   }
 
   /** Distinct keys, tombstones included. */
@@ -57,6 +65,11 @@ export class Memtable {
 
   get tombstoneCount(): number {
     return this.#tombstoneCount;
+  }
+
+  /** Older versions that were kept. */
+  get olderCount(): number {
+    return this.#entries.olderCount;
   }
 
   /** Of the index alone, without `bytes`. */
@@ -75,7 +88,7 @@ export class Memtable {
     return this.#write(hash, keyStart, keyLength, 0, version, true);
   }
 
-  /** The entry of this key, a tombstone too, or -1. `hash` is the key's under this memtable's seed. */
+  /** The newest entry of this key, a tombstone too, or -1. `hash` is the key's under this memtable's seed. */
   find(hash: number, key: Buffer, keyStart: number, keyEnd: number): number {
     return this.#index.find(hash, key, keyStart, keyEnd);
   }
@@ -85,17 +98,17 @@ export class Memtable {
     return new MemtableCursor(this.#entries, this.bytes, this.#view, this.seqBefore);
   }
 
-  /**
-   * What a reader at `versionMax` sees of an entry's key: its newest version up to that, or -1. The answer is an entry
-   * of its own to everything that takes one.
-   */
-  visible(entry: number, versionMax: number): number {
-    let id = entry;
-    while (id !== -1 && this.version(id) > versionMax) id = this.#entries.older(id);
-    return id;
+  /** Whether somebody has sought here. Then the order is kept at hand, and the next memtable should do so, too. */
+  get isScanned(): boolean {
+    return this.#view.isRead;
   }
 
-  /** The version that was kept before this one, or -1. */
+  /** What a reader at `versionMax` sees of an entry's key: its newest version up to that, a tombstone too, or -1. */
+  visible(entry: number, versionMax: number): number {
+    return this.#entries.visible(entry, versionMax - this.seqBefore);
+  }
+
+  /** The version before this one, if it was kept, or -1: so all kept versions of a key can be walked, newest first. */
   older(entry: number): number {
     return this.#entries.older(entry);
   }
@@ -145,11 +158,13 @@ export class Memtable {
       const added = entries.append(hash, keyStart, keyLength, valueLength, age, tombstone);
       this.#index.insert(hash, added);
       if (tombstone) this.#tombstoneCount++;
+      if (entries.count >= this.#view.aheadAt) this.#view.takeIn();
       return added;
     }
-    assert(age >= entries.age(entry), "an entry's version never goes back");
+    const agePresent = entries.age(entry);
+    assert(age >= agePresent, "an entry's version never goes back");
+    if (this.seqBefore + agePresent <= this.keepVersionsThrough && agePresent < age) entries.keep(entry);
     if (entries.isTombstone(entry) !== tombstone) this.#tombstoneCount += tombstone ? 1 : -1;
-    if (this.seqBefore + entries.age(entry) <= this.keepVersionsThrough) entries.keep(entry);
     entries.write(entry, keyStart, valueLength, age, tombstone);
     this.#index.move(hash, entry);
     return entry;
@@ -157,10 +172,12 @@ export class Memtable {
 
   /** For tests: everything that must hold between calls. */
   assertInvariants(): void {
+    this.#entries.assertInvariants();
     this.#index.assertInvariants();
     this.#view.assertInvariants();
     let tombstones = 0;
-    for (let entry = 0; entry < this.entryCount; entry++) {
+    for (let ordinal = 0; ordinal < this.entryCount; ordinal++) {
+      const entry = this.#entries.idAt(ordinal);
       assert(this.valueEnd(entry) <= this.bytes.length, "a record lies in its segment");
       assert(this.version(entry) > this.seqBefore, "a version is greater than seqBefore");
       if (this.isTombstone(entry)) {

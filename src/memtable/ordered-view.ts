@@ -1,45 +1,72 @@
 import { assert } from "../lib/assert.ts";
 import { compareKeys } from "./compare-keys.ts";
-import type { EntryList } from "./entry-list.ts";
+import { type EntryList, keyLengthIn, keyStartIn } from "./entry-list.ts";
 import { sortEntries } from "./sort-entries.ts";
 
 const leafEntriesLog2 = 9;
-const leafEntries = 1 << leafEntriesLog2;
+const leafEntriesMax = 1 << leafEntriesLog2;
 /** A leaf made by sorting keeps an eighth free, so that the first key to come between does not split it. */
-const leafEntriesSorted = leafEntries - leafEntries / 8;
-/** Inserting one entry costs as much as sorting this many. */
-const entriesSortedPerInsert = 16;
+const leafEntriesSorted = leafEntriesMax - leafEntriesMax / 8;
+/** So many entries may wait in a leaf: to put them in order takes 0.3 ms, and costs each of them little. */
+const waitingMax = 2048;
+/** Up to so many waiting entries are inserted one by one, which leaves the others as they are. */
+const insertedMax = 16;
+/** Once there is an order, so many new entries are given to their leaves without being asked for. */
+const entriesAhead = 1024;
+/** To give an entry to its leaf costs as much as to sort this many. */
+const entriesSortedPerAppend = 3;
 
+/**
+ * A piece of the order. Its bound is where some key lies in the bytes: none of the leaf's keys is before that one, and
+ * all keys of the leaves before are. The first leaf's is not used.
+ */
 interface Leaf {
-  readonly entries: Int32Array;
+  /** In order up to `ordered`; then, up to `count`, those that wait, in any order. */
+  entries: Int32Array;
+  ordered: number;
   count: number;
+  readonly boundStart: number;
+  readonly boundEnd: number;
 }
 
 /**
  * The entries in the order of their keys: a B+ tree of two levels, whose upper one is the array of its leaves.
  *
- * It is made when a scan first asks and then follows the entry list, from whose end it takes what is new: one by
- * one, or, when that is much, by sorting everything again. Memtables that nobody scans never have one. Overwrites
- * do not concern it, since an entry keeps its key.
+ * It is made when a scan first asks, and then follows the entry list. What is new is only given to the leaf that it
+ * belongs to, and put in order when somebody comes to that leaf: so a scan pays for what it visits. When much is new,
+ * everything is sorted again. Memtables that nobody scans never have an order. Overwrites do not concern it, since an
+ * entry keeps its key.
  *
- * A position is (leaf << 9 | place in it), valid until `changes` changes.
+ * A position is (leaf << 9 | place in it), and its leaf is in order. It is valid until `changes` changes.
  */
 export class OrderedView {
-  // Invariant: the leaves hold the entries 0 .. covered - 1, each once, in the order of their keys; no leaf is
-  // empty or holds more than leafEntries.
+  // Invariant: the leaves hold the entries 0 .. covered - 1, each once; the keys of a leaf are before those of the
+  // next.
+  // No leaf is empty, and none that is in order holds more than leafEntriesMax.
   readonly #entries: EntryList;
   readonly #bytes: Buffer;
   #leaves: Leaf[] = [];
   #covered = 0;
   #changes = 0;
+  #isRead = false;
+  /** The entry count at which what is new should be taken in, asked for or not. */
+  aheadAt: number;
 
-  constructor(entries: EntryList, bytes: Buffer) {
+  constructor(entries: EntryList, bytes: Buffer, ordersAhead: boolean) {
     this.#entries = entries;
     this.#bytes = bytes;
+    this.aheadAt = ordersAhead ? entriesAhead : 0x7fff_ffff;
   }
 
   get memoryBytes(): number {
-    return this.#leaves.length * leafEntries * Int32Array.BYTES_PER_ELEMENT;
+    let slots = 0;
+    for (const leaf of this.#leaves) slots += leaf.entries.length;
+    return slots * Int32Array.BYTES_PER_ELEMENT;
+  }
+
+  /** Whether a scan has asked. */
+  get isRead(): boolean {
+    return this.#isRead;
   }
 
   /** Goes up whenever positions move. */
@@ -53,107 +80,161 @@ export class OrderedView {
   }
 
   entryAt(position: number): number {
-    return this.#leaves[position >>> leafEntriesLog2]!.entries[position & (leafEntries - 1)]!;
+    return this.#leaves[position >>> leafEntriesLog2]!.entries[position & (leafEntriesMax - 1)]!;
+  }
+
+  /** The position of the first entry, which may be `end`. */
+  first(): number {
+    return this.#firstOf(0);
   }
 
   /** The position behind this one, which may be `end`. */
   after(position: number): number {
-    const next = position + 1;
-    const leaf = position >>> leafEntriesLog2;
-    return (next & (leafEntries - 1)) < this.#leaves[leaf]!.count && next >>> leafEntriesLog2 === leaf
-      ? next
-      : (leaf + 1) << leafEntriesLog2;
+    const index = position >>> leafEntriesLog2;
+    const place = (position & (leafEntriesMax - 1)) + 1;
+    return place < this.#leaves[index]!.count ? position + 1 : this.#firstOf(index + 1);
   }
 
   /** The position before this one, which may be `end`; -1 before the first. */
   before(position: number): number {
-    if ((position & (leafEntries - 1)) > 0) return position - 1;
-    const leaf = (position >>> leafEntriesLog2) - 1;
-    return leaf < 0 ? -1 : (leaf << leafEntriesLog2) + this.#leaves[leaf]!.count - 1;
+    if ((position & (leafEntriesMax - 1)) > 0) return position - 1;
+    const index = (position >>> leafEntriesLog2) - 1;
+    if (index < 0) return -1;
+    const last = index + this.#order(index) - 1;
+    return (last << leafEntriesLog2) + this.#leaves[last]!.count - 1;
   }
 
   /** The position of the first entry whose key is not less than this one, or `end`. */
   lowerBound(key: Buffer, keyStart: number, keyEnd: number): number {
-    const leaf = this.#leafOf(key, keyStart, keyEnd);
-    if (leaf < 0) return 0;
-    const place = this.#placeIn(this.#leaves[leaf]!, key, keyStart, keyEnd);
-    return place < this.#leaves[leaf]!.count
-      ? (leaf << leafEntriesLog2) + place
-      : (leaf + 1) << leafEntriesLog2;
+    if (this.#leaves.length === 0) return 0;
+    let index = this.#leafOf(key, keyStart, keyEnd);
+    if (this.#order(index) > 1) index = this.#leafOf(key, keyStart, keyEnd);
+    const leaf = this.#leaves[index]!;
+    const place = this.#placeIn(leaf, key, keyStart, keyEnd);
+    return place < leaf.count ? (index << leafEntriesLog2) + place : this.#firstOf(index + 1);
   }
 
-  /** Takes in what was added to the entry list since the last call. */
+  /** Takes in what was added to the entry list since the last call, for somebody who is about to read. */
   refresh(): void {
+    this.#isRead = true;
+    this.takeIn();
+  }
+
+  /** The same, for those who may come. */
+  takeIn(): void {
     const count = this.#entries.count;
+    this.aheadAt = count + entriesAhead;
     const added = count - this.#covered;
     if (added === 0) return;
     this.#changes++;
-    if (added * entriesSortedPerInsert > count) {
+    if (added * entriesSortedPerAppend > count) {
       this.#sortAll(count);
     } else {
-      for (let entry = this.#covered; entry < count; entry++) this.#insert(entry);
+      for (let ordinal = this.#covered; ordinal < count; ordinal++) this.#append(this.#entries.idAt(ordinal));
     }
     this.#covered = count;
   }
 
   #sortAll(count: number): void {
-    const sorted = sortEntries(this.#entries, this.#bytes, count);
+    const sorted = new Int32Array(count);
+    for (let ordinal = 0; ordinal < count; ordinal++) sorted[ordinal] = this.#entries.idAt(ordinal);
+    sortEntries(this.#entries, this.#bytes, sorted);
     this.#leaves = [];
     for (let start = 0; start < count; start += leafEntriesSorted) {
-      const part = sorted.subarray(start, start + leafEntriesSorted);
-      const leaf = emptyLeaf();
-      leaf.entries.set(part);
-      leaf.count = part.length;
-      this.#leaves.push(leaf);
+      this.#leaves.push(this.#leaf(sorted.slice(start, start + leafEntriesSorted)));
     }
   }
 
-  #insert(entry: number): void {
-    const keyStart = this.#entries.keyStart(entry);
-    const keyEnd = keyStart + this.#entries.keyLength(entry);
-    let index = Math.max(0, this.#leafOf(this.#bytes, keyStart, keyEnd));
-    let leaf = this.#leaves[index]!;
-    let place = this.#placeIn(leaf, this.#bytes, keyStart, keyEnd);
-    if (leaf.count === leafEntries) {
-      this.#split(index, place);
-      if (place >= leaf.count) {
-        place -= leaf.count;
-        leaf = this.#leaves[++index]!;
-      }
-    }
-    leaf.entries.copyWithin(place + 1, place, leaf.count);
-    leaf.entries[place] = entry;
-    leaf.count++;
-  }
-
-  /** Halves a full leaf; but where keys come in ascending order, it stays full and a new one begins. */
-  #split(index: number, place: number): void {
+  /** Leaves an entry to its leaf. */
+  #append(entry: number): void {
+    const chunk = this.#entries.chunkOf(entry);
+    const keyStart = keyStartIn(chunk, entry);
+    const index = this.#leafOf(this.#bytes, keyStart, keyStart + keyLengthIn(chunk, entry));
     const leaf = this.#leaves[index]!;
-    const right = emptyLeaf();
-    const kept = place === leafEntries ? leafEntries : leafEntries / 2;
-    right.entries.set(leaf.entries.subarray(kept, leafEntries));
-    right.count = leafEntries - kept;
-    leaf.count = kept;
-    this.#leaves.splice(index + 1, 0, right);
+    if (leaf.count === leaf.entries.length) makeRoom(leaf);
+    leaf.entries[leaf.count++] = entry;
+    if (leaf.count - leaf.ordered > waitingMax) this.#order(index);
   }
 
-  /** The last leaf whose first key is not greater than this one, or -1. */
+  #firstOf(index: number): number {
+    if (index < this.#leaves.length) this.#order(index);
+    return index << leafEntriesLog2;
+  }
+
+  /** Puts a leaf in order, and returns how many leaves it has become. */
+  #order(index: number): number {
+    const leaf = this.#leaves[index]!;
+    if (leaf.ordered === leaf.count) return 1;
+    if (leaf.count <= leafEntriesMax && leaf.count - leaf.ordered <= insertedMax) {
+      while (leaf.ordered < leaf.count) this.#insertFirstWaiting(leaf);
+      return 1;
+    }
+    const lastOrdered = leaf.ordered > 0 ? leaf.entries[leaf.ordered - 1]! : -1;
+    sortEntries(this.#entries, this.#bytes, leaf.entries.subarray(0, leaf.count));
+    // Where keys come in ascending order, a full leaf stays full and others begin behind it.
+    const ascending = leaf.ordered >= leafEntriesMax / 2 && leaf.entries[leaf.ordered - 1] === lastOrdered;
+    if (leaf.count > leafEntriesMax) return this.#split(index, ascending ? leaf.ordered : 0);
+    leaf.ordered = leaf.count;
+    return 1;
+  }
+
+  #insertFirstWaiting(leaf: Leaf): void {
+    const { entries } = leaf;
+    const entry = entries[leaf.ordered]!;
+    const keyStart = this.#entries.keyStart(entry);
+    const place = this.#placeIn(leaf, this.#bytes, keyStart, keyStart + this.#entries.keyLength(entry));
+    entries.copyWithin(place + 1, place, leaf.ordered);
+    entries[place] = entry;
+    leaf.ordered++;
+  }
+
+  /** Makes leaves of one that holds too many, all in order: one of the first `kept`, if any, then even ones. */
+  #split(index: number, kept: number): number {
+    const { entries, count } = this.#leaves[index]!;
+    const parts = Math.ceil((count - kept) / leafEntriesSorted);
+    const leaves: Leaf[] = kept > 0 ? [this.#leaf(entries.slice(0, kept))] : [];
+    for (let part = 0; part < parts; part++) {
+      const start = kept + Math.floor(((count - kept) * part) / parts);
+      const end = kept + Math.floor(((count - kept) * (part + 1)) / parts);
+      leaves.push(this.#leaf(entries.slice(start, end)));
+    }
+    this.#leaves.splice(index, 1, ...leaves);
+    this.#changes++;
+    return leaves.length;
+  }
+
+  /** A leaf of entries that are in order. */
+  #leaf(entries: Int32Array): Leaf {
+    const first = entries[0]!;
+    const boundStart = this.#entries.keyStart(first);
+    const boundEnd = boundStart + this.#entries.keyLength(first);
+    return {
+      entries,
+      ordered: entries.length,
+      count: entries.length,
+      boundStart,
+      boundEnd,
+    };
+  }
+
+  /** The last leaf whose bound is not behind this key, or the first leaf. */
   #leafOf(key: Buffer, keyStart: number, keyEnd: number): number {
-    let low = 0;
+    const bytes = this.#bytes;
+    let low = 1;
     let high = this.#leaves.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      const first = this.#leaves[middle]!.entries[0]!;
-      if (this.#compare(first, key, keyStart, keyEnd) <= 0) low = middle + 1;
+      const { boundStart, boundEnd } = this.#leaves[middle]!;
+      if (compareKeys(bytes, boundStart, boundEnd, key, keyStart, keyEnd) <= 0) low = middle + 1;
       else high = middle;
     }
     return low - 1;
   }
 
-  /** Where in the leaf the first key not less than this one is. */
+  /** Where among the ordered ones the first key not less than this one is. */
   #placeIn(leaf: Leaf, key: Buffer, keyStart: number, keyEnd: number): number {
     let low = 0;
-    let high = leaf.count;
+    let high = leaf.ordered;
     while (low < high) {
       const middle = (low + high) >>> 1;
       if (this.#compare(leaf.entries[middle]!, key, keyStart, keyEnd) < 0) low = middle + 1;
@@ -168,24 +249,44 @@ export class OrderedView {
   }
 
   assertInvariants(): void {
-    const seen = new Uint8Array(this.#covered);
-    let before = -1;
-    for (const leaf of this.#leaves) {
-      assert(leaf.count >= 1 && leaf.count <= leafEntries, "no leaf is empty or overfull");
+    const bytes = this.#bytes;
+    const unseen = new Set<number>();
+    for (let ordinal = 0; ordinal < this.#covered; ordinal++) unseen.add(this.#entries.idAt(ordinal));
+    for (let index = 0; index < this.#leaves.length; index++) {
+      const leaf = this.#leaves[index]!;
+      const next = this.#leaves[index + 1];
+      assert(leaf.count >= 1 && leaf.count <= leaf.entries.length, "no leaf is empty or overfull");
+      assert(leaf.ordered <= leaf.count && leaf.ordered <= leafEntriesMax, "no leaf has too many in order");
+      assert(leaf.count - leaf.ordered <= waitingMax, "no leaf has too many waiting");
       for (let place = 0; place < leaf.count; place++) {
         const entry = leaf.entries[place]!;
-        assert(entry < this.#covered && seen[entry] === 0, "every covered entry is in the leaves once");
-        seen[entry] = 1;
+        assert(unseen.delete(entry), "what is in the leaves is covered, and there once");
         const start = this.#entries.keyStart(entry);
         const end = start + this.#entries.keyLength(entry);
-        assert(before === -1 || this.#compare(before, this.#bytes, start, end) < 0, "keys ascend");
-        before = entry;
+        if (place > 0 && place < leaf.ordered) {
+          assert(this.#compare(leaf.entries[place - 1]!, bytes, start, end) < 0, "keys ascend");
+        }
+        if (index > 0) {
+          assert(
+            compareKeys(bytes, leaf.boundStart, leaf.boundEnd, bytes, start, end) <= 0,
+            "a bound is low",
+          );
+        }
+        if (next !== undefined) {
+          assert(
+            compareKeys(bytes, next.boundStart, next.boundEnd, bytes, start, end) > 0,
+            "the next is high",
+          );
+        }
       }
     }
-    assert(!seen.includes(0), "every covered entry is in the leaves");
+    assert(unseen.size === 0, "every covered entry is in the leaves");
   }
 }
 
-function emptyLeaf(): Leaf {
-  return { entries: new Int32Array(leafEntries), count: 0 };
+/** A leaf grows by a quarter, so that little room stays unused, and little is copied. */
+function makeRoom(leaf: Leaf): void {
+  const grown = new Int32Array(leaf.entries.length + Math.max(64, leaf.entries.length >>> 2));
+  grown.set(leaf.entries);
+  leaf.entries = grown;
 }

@@ -4,12 +4,14 @@ import { Memtable } from "../../src/memtable/memtable.ts";
 import { randomBelow, seededRandom } from "../../src/lib/random.ts";
 
 /**
- * Prints what src/memtable/README.md quotes: `bun tests/bench/memtable-bench.ts [ENTRIES]`.
+ * Prints what src/memtable/README.md quotes: `bun tests/bench/memtable-bench.ts [ENTRIES [SUITE…]]`, where a suite is
+ * generations, keys, points, order or filling.
  *
  * Records look as in a log: 20 bytes of header, the key, a value of 20 bytes. Every figure is the best of five
  * runs, because the machine's other work only ever adds.
  */
 const entries = Number(process.argv[2] ?? 500_000);
+const suitesWanted = process.argv.slice(3);
 const runs = 5;
 const hashSeed = 0x1234_5678;
 const headerBytes = 20;
@@ -38,10 +40,18 @@ function randomKeys(): Records {
   });
 }
 
-function userKeys(): Records {
+function uuids(): Records {
+  return records(36, (bytes, start) => {
+    const digits = Array.from({ length: 4 }, () => random.uint32().toString(16).padStart(8, "0")).join("");
+    bytes.write(digits.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-"), start, "latin1");
+  });
+}
+
+function numberedKeys(families: readonly string[]): Records {
   const order = shuffled();
-  return records(14, (bytes, start, index) => {
-    bytes.write(`users/${String(order[index]).padStart(8, "0")}`, start, "latin1");
+  return records(families[0]!.length + 9, (bytes, start, index) => {
+    const family = families[order[index]! % families.length];
+    bytes.write(`${family}/${String(order[index]).padStart(8, "0")}`, start, "latin1");
   });
 }
 
@@ -81,7 +91,7 @@ function measure<T>(prepare: () => T, run: (prepared: T) => void): number {
 }
 
 function print(what: string, value: number, unit: string): void {
-  console.log(`${what.padEnd(58)} ${value.toFixed(value < 10 ? 1 : 0).padStart(7)} ${unit}`);
+  console.log(`${what.padEnd(72)} ${value.toFixed(value < 10 ? 1 : 0).padStart(7)} ${unit}`);
 }
 
 function printEach(what: string, milliseconds: number, count = entries): void {
@@ -160,6 +170,16 @@ function benchPoints(): void {
       },
     ),
   );
+  const keeping = filled(from, 0);
+  printEach(
+    "put, overwrite in random order, each version kept",
+    measure(
+      () => (keeping.keepVersionsThrough = version),
+      () => {
+        for (let index = 0; index < entries; index++) put(keeping, from, order[index]!, ++version);
+      },
+    ),
+  );
   const find = (keys: Buffer): number =>
     measure(
       () => 0,
@@ -201,6 +221,51 @@ function longestPause(from: Records): number {
     longest = Math.min(longest, worst);
   }
   return longest / 1000;
+}
+
+/** A scan of 100 keys at every so many puts, while the memtable fills. */
+function benchFilling(name: string, from: Records, puts: number, ordersAhead: boolean): void {
+  let longestCall = Infinity;
+  const milliseconds = measure(
+    () => new Memtable({ bytes: from.bytes, seqBefore: 0, hashSeed, entriesExpected: entries, ordersAhead }),
+    (memtable) => {
+      const cursor = memtable.cursor();
+      let longest = 0;
+      for (let index = 0; index < entries; index++) {
+        put(memtable, from, index, index + 1);
+        if (index % puts !== puts - 1) continue;
+        const start = randomBelow(random, entries) * from.recordBytes + headerBytes;
+        const begun = Bun.nanoseconds();
+        cursor.seek(from.bytes, start, start + from.keyBytes, false, true);
+        for (let count = 0; count < 100; count++) cursor.next();
+        longest = Math.max(longest, Bun.nanoseconds() - begun);
+      }
+      longestCall = Math.min(longestCall, longest / 1e6);
+    },
+  );
+  const how = `${name}${ordersAhead ? ", ordered ahead" : ""}`;
+  print(`a scan at every ${puts} puts, longest, ${how}`, longestCall, "ms");
+  printEach("  and each put, with its share of the scans", milliseconds);
+}
+
+/** Memtables as they follow each other under load: each is dropped when there are two younger ones. */
+function benchGenerations(from: Records, reuses: boolean): void {
+  const generations = 10;
+  const milliseconds = measure(
+    () => [filled(from, entries), filled(from, entries)],
+    (living) => {
+      let reuse: Memtable | undefined;
+      for (let count = 0; count < generations; count++) {
+        const options = { bytes: from.bytes, seqBefore: 0, hashSeed, entriesExpected: entries };
+        const memtable = new Memtable({ ...options, reuse });
+        for (let index = 0; index < entries; index++) put(memtable, from, index, index + 1);
+        living.push(memtable);
+        reuse = reuses ? living.shift() : void living.shift();
+      }
+    },
+  );
+  const what = reuses ? "the arrays of a dropped one reused" : "arrays made anew";
+  printEach(`put, memtable after memtable, ${what}`, milliseconds, entries * generations);
 }
 
 function benchOrder(name: string, from: Records): void {
@@ -269,10 +334,35 @@ function benchOrder(name: string, from: Records): void {
   );
 }
 
+const shapes: [name: string, keys: () => Records][] = [
+  ["random keys", randomKeys],
+  ["UUIDs", uuids],
+  ["users/00000000", () => numberedKeys(["users"])],
+  ["three families", () => numberedKeys(["users", "posts", "marks"])],
+];
+const suites: Record<string, () => void> = {
+  generations() {
+    const from = randomKeys();
+    for (const reuses of [false, true]) benchGenerations(from, reuses);
+  },
+  keys() {
+    benchHashing();
+    benchComparing();
+  },
+  points: benchPoints,
+  order() {
+    for (const [name, keys] of shapes) benchOrder(name, keys());
+  },
+  filling() {
+    for (const [name, keys] of shapes) {
+      const from = keys();
+      for (const puts of [10_000, 100_000]) {
+        for (const ordersAhead of [false, true]) benchFilling(name, from, puts, ordersAhead);
+      }
+    }
+  },
+};
+
 console.log(`${entries} entries, best of ${runs} runs\n`);
-benchHashing();
-benchComparing();
-benchPoints();
-benchOrder("random keys", randomKeys());
-benchOrder("users/00000000", userKeys());
+for (const suite of suitesWanted.length > 0 ? suitesWanted : Object.keys(suites)) suites[suite]!();
 console.log(`\n(${sink & 1})`);

@@ -20,12 +20,16 @@ export interface SubjectOptions {
   readonly seqBefore?: number;
   readonly hash?: HashFunction;
   readonly entriesExpected?: number;
+  readonly ordersAhead?: boolean;
+  readonly reuse?: Memtable;
 }
 
 /** A memtable, and beside it a Map that is told the same: what one says of a key, the other must say too. */
 export class MemtableAndModel {
   readonly memtable: Memtable;
   readonly model = new Map<string, ModelEntry>();
+  /** Of every key all versions, oldest first. */
+  readonly history = new Map<string, ModelEntry[]>();
   version: number;
   readonly #bytes: Buffer;
   readonly #hash: HashFunction;
@@ -40,6 +44,8 @@ export class MemtableAndModel {
       seqBefore: this.version,
       hashSeed,
       entriesExpected: options.entriesExpected ?? 0,
+      ordersAhead: options.ordersAhead ?? false,
+      reuse: options.reuse,
     });
   }
 
@@ -47,22 +53,26 @@ export class MemtableAndModel {
     this.#append(recordHeader);
     const start = this.#append(key);
     this.#append(value);
-    this.model.set(key.toString("latin1"), { key, value, version: ++this.version });
+    this.#remember({ key, value, version: ++this.version });
     return this.memtable.put(this.#hash(key), start, key.length, value.length, this.version);
   }
 
   delete(key: Buffer): number {
     this.#append(recordHeader);
     const start = this.#append(key);
-    this.model.set(key.toString("latin1"), { key, value: undefined, version: ++this.version });
+    this.#remember({ key, value: undefined, version: ++this.version });
     return this.memtable.delete(this.#hash(key), start, key.length, this.version);
   }
 
   find(key: Buffer): ModelEntry | undefined {
+    const entry = this.entryOf(key);
+    return entry === -1 ? undefined : this.read(entry);
+  }
+
+  entryOf(key: Buffer): number {
     // A buffer with other bytes around the key, as a request in a socket's chunk has.
     const around = Buffer.concat([Buffer.from("<<<"), key, Buffer.from(">>>")]);
-    const entry = this.memtable.find(this.#hash(key), around, 3, 3 + key.length);
-    return entry === -1 ? undefined : this.read(entry);
+    return this.memtable.find(this.#hash(key), around, 3, 3 + key.length);
   }
 
   read(entry: number): ModelEntry {
@@ -90,6 +100,15 @@ export class MemtableAndModel {
     return [...this.model.values()].sort((a, b) => Buffer.compare(a.key, b.key));
   }
 
+  /** What a reader at this version sees, in the order of the keys. */
+  sortedModelAt(versionMax: number): ModelEntry[] {
+    const seen = [...this.history.values()].flatMap((versions) => {
+      const visible = versions.findLast((entry) => entry.version <= versionMax);
+      return visible === undefined ? [] : [visible];
+    });
+    return seen.sort((a, b) => Buffer.compare(a.key, b.key));
+  }
+
   expectAgreement(): void {
     const { memtable, model } = this;
     memtable.assertInvariants();
@@ -97,6 +116,14 @@ export class MemtableAndModel {
     const tombstones = [...model.values()].filter((entry) => entry.value === undefined);
     expect(memtable.tombstoneCount).toBe(tombstones.length);
     for (const entry of model.values()) expect(this.find(entry.key)).toEqual(entry);
+  }
+
+  #remember(entry: ModelEntry): void {
+    const name = entry.key.toString("latin1");
+    this.model.set(name, entry);
+    const versions = this.history.get(name);
+    if (versions === undefined) this.history.set(name, [entry]);
+    else versions.push(entry);
   }
 
   #append(bytes: Buffer): number {

@@ -19,6 +19,14 @@ function seek(
     : cursor.seek(from, 0, from.length, reverse, inclusive);
 }
 
+function numberKey(index: number): Buffer {
+  return Buffer.from(String(index).padStart(6, "0"));
+}
+
+function keyText(entry: { key: Buffer }): string {
+  return entry.key.toString();
+}
+
 describe("MemtableCursor", () => {
   test("finds what a sorted array holds, from any key, both ways, between any writes", () => {
     const scan = fc.record({
@@ -84,6 +92,101 @@ describe("MemtableCursor", () => {
     expect(both.rest(cursor)).toEqual(both.sortedModel());
     cursor.seekStart(true);
     expect(both.rest(cursor)).toEqual(both.sortedModel().reverse());
+  });
+
+  const crowds: [name: string, keyOf: (index: number) => string][] = [
+    ["scattered", (index) => String((index * 7_919) % 100_003).padStart(6, "0")],
+    ["ascending", (index) => String(index).padStart(6, "0")],
+    ["descending", (index) => String(99_999 - index)],
+    ["all between two keys", (index) => (index < 5_000 ? `a${index}` : `a17/${(index * 7_919) % 100_003}`)],
+    ["of several families", (index) => `${["users", "orders", "sessions"][index % 3]}/${index}`],
+    ["random", (index) => Bun.hash(String(index)).toString(36)],
+  ];
+  const readers: [name: string, ordersAhead: boolean, every: number][] = [
+    ["nobody reads before the end", false, 30_000],
+    ["nobody reads before the end, and the order is kept ahead", true, 30_000],
+    ["somebody reads now and then", false, 3_700],
+    ["somebody reads at every 37th key", false, 37],
+  ];
+  for (const [reader, ordersAhead, every] of readers) {
+    test.each(crowds)(`finds all of 12,000 keys, %s, where ${reader}`, (_, keyOf) => {
+      const both = new MemtableAndModel({ bytes, ordersAhead });
+      const cursor = both.memtable.cursor();
+      for (let index = 0; index < 12_000; index++) {
+        const key = Buffer.from(keyOf(index));
+        const entry = both.put(key, Buffer.alloc(0));
+        if (index % every !== every - 1) continue;
+        expect(cursor.seek(key, 0, key.length, index % 2 === 0, true)).toBe(true);
+        expect(cursor.entry).toBe(entry);
+      }
+      both.memtable.assertInvariants();
+      for (const reverse of [false, true]) {
+        cursor.seekStart(reverse);
+        const found = both.rest(cursor).map((entry) => entry.key.toString());
+        expect(found).toEqual(expectedScan(both.sortedModel(), undefined, reverse, true).map(keyText));
+      }
+      both.memtable.assertInvariants();
+    });
+  }
+
+  /** 12,000 keys in order, then 1,900 that wait in one leaf, between two of them. */
+  function crowded(): MemtableAndModel {
+    const both = new MemtableAndModel({ bytes });
+    for (let index = 0; index < 12_000; index++) both.put(numberKey(index), Buffer.alloc(0));
+    both.memtable.cursor().seekStart(false);
+    for (let index = 0; index < 1_900; index++) {
+      both.put(
+        Buffer.concat([numberKey(6_000), Buffer.from(`/${(index * 7_919) % 10_007}`)]),
+        Buffer.alloc(0),
+      );
+    }
+    return both;
+  }
+
+  test.each([true, false])(
+    "walks into a leaf that becomes many when somebody comes, in reverse: %p",
+    (reverse) => {
+      const both = crowded();
+      const cursor = both.memtable.cursor();
+      const from = numberKey(reverse ? 9_000 : 3_000);
+      cursor.seek(from, 0, from.length, reverse, true);
+      const expected = expectedScan(both.sortedModel(), from, reverse, true);
+      expect(both.rest(cursor).map(keyText)).toEqual(expected.map(keyText));
+      both.memtable.assertInvariants();
+    },
+  );
+
+  test("a walk goes on rightly when another one makes many leaves of one before it", () => {
+    const both = crowded();
+    const cursor = both.memtable.cursor();
+    const from = numberKey(9_000);
+    cursor.seek(from, 0, from.length, false, true);
+    const other = both.memtable.cursor();
+    other.seek(numberKey(6_000), 0, 6, false, true);
+    const expected = expectedScan(both.sortedModel(), from, false, true);
+    expect(both.rest(cursor).map(keyText)).toEqual(expected.map(keyText));
+  });
+
+  test("keeps the order ahead once somebody has sought, and not before", () => {
+    const both = new MemtableAndModel({ bytes, entriesExpected: 10_000 });
+    const put = (from: number, to: number): number => {
+      const before = both.memtable.memoryBytes;
+      for (let index = from; index < to; index++) both.put(Buffer.from(`key ${index}`));
+      return both.memtable.memoryBytes - before;
+    };
+    put(0, 1);
+    expect(put(1, 4_096)).toBe(0);
+    expect(both.memtable.isScanned).toBe(false);
+    both.memtable.cursor().seekStart(false);
+    expect(both.memtable.isScanned).toBe(true);
+    // One chunk of entries, and 4 bytes a key in the leaves, which grow by a quarter.
+    expect(put(4_096, 8_192)).toBeGreaterThan(65_536 + 3_000 * 4);
+
+    const ahead = new MemtableAndModel({ bytes, entriesExpected: 10_000, ordersAhead: true });
+    const empty = ahead.memtable.memoryBytes;
+    for (let index = 0; index < 4_096; index++) ahead.put(Buffer.from(`key ${index}`));
+    expect(ahead.memtable.memoryBytes - empty).toBeGreaterThan(65_536 + 3_000 * 4);
+    expect(ahead.memtable.isScanned).toBe(false);
   });
 
   test("fills its leaves when keys come one by one in ascending order", () => {
