@@ -1,6 +1,7 @@
 import type { DumpEntry, LogReport, RecordEntry } from "../wal/inspect.ts";
 import type { GroupHeader } from "../wal/group-header.ts";
-import { hexOf, jsonField, quoteHead } from "./bytes-text.ts";
+import { hexOf, jsonField } from "./bytes-text.ts";
+import { count, headText, hex32 } from "./dump-text.ts";
 
 /** How what is in a log is shown: as lines for people, and as objects for programs. */
 
@@ -166,20 +167,8 @@ function recordText(record: RecordEntry, isHex: boolean): string {
   return parts.join("  ");
 }
 
-function headText(head: Uint8Array, totalBytes: number, isHex: boolean): string {
-  return isHex ? `${hexOf(head)}${head.length < totalBytes ? "…" : ""}` : quoteHead(head, totalBytes);
-}
-
 const fileRoles = {
   torn: "a torn tail that a repair cut off and kept",
   unfinished: "was being written when a process ended; the next start deletes it",
   foreign: "no log writes a file of this name",
 };
-
-function hex32(checksum: number): string {
-  return checksum.toString(16).padStart(8, "0");
-}
-
-function count(amount: number, noun: string): string {
-  return `${amount} ${noun}${amount === 1 ? "" : "s"}`;
-}

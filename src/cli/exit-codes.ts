@@ -1,4 +1,5 @@
 import { HoldfastError } from "../lib/errors.ts";
+import { ManifestFaultError } from "../manifest/errors.ts";
 import { StorageFaultError } from "../wal/errors.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -31,19 +32,20 @@ export const exitCode = {
 export type ExitCode = (typeof exitCode)[keyof typeof exitCode];
 
 export const exitCodeMeanings: Readonly<Record<keyof typeof exitCode, string>> = {
-  ok: "it was done; for wal verify and wal dump: the log is clean",
-  no: "get: there is no such key; wal verify and wal dump: the log is corrupt",
+  ok: "it was done; for check, verify and dump: all is as it was written",
+  no: "get: there is no such key; check, verify and dump: there is damage",
   usage: "the arguments or a setting in the environment make no sense",
-  torn: "wal verify and wal dump: the log has a torn tail, which the next start repairs",
+  torn: "check, wal and manifest: a crash left something half written, which the next start mends",
   conflict: "the condition of a write does not hold; nothing was written",
   unknownOutcome: "nobody knows whether the write happened; read the key back",
   refused: "the server refused the request (a limit, a full disk, …); nothing was written",
-  damaged: "serve: the log is damaged; the message names file and offset, and nothing was changed",
-  noInput: "there is no such directory, or no log in it",
+  damaged:
+    "serve, backup and restore: the store is damaged; the message names the place, nothing was changed",
+  noInput: "there is no such directory or file, or no store or log in it",
   unavailable: "the server can't be reached, or serve can't open its port",
   fault: "the disk failed; what serve acknowledged is safe, restart it once the disk is well",
   bug: "something that should never happen did: a bug of Holdfast",
-  locked: "serve: another process has the data directory open",
+  locked: "serve and check: another process has the data directory open; backup: another makes the same copy",
   inputOutput: "a file, a directory or a standard stream can't be read or written",
   timeout: "the time for the request was over; nothing was written",
   protocol: "what answers there is no Holdfast server, or one of another version",
@@ -55,7 +57,8 @@ export const exitCodeMeanings: Readonly<Record<keyof typeof exitCode, string>> =
 /** The exit code that stands for an error, whoever threw it. */
 export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof UsageError) return exitCode.usage;
-  if (error instanceof StorageFaultError) return exitCode.fault;
+  // By its class, for a client that hears of a server's fault has the same code in its error.
+  if (error instanceof StorageFaultError || error instanceof ManifestFaultError) return exitCode.fault;
   if (error instanceof HoldfastError) return byCode[error.code] ?? exitCode.refused;
   const systemCode = (error as { code?: unknown } | null)?.code;
   if (typeof systemCode !== "string" || (error as { syscall?: unknown }).syscall === undefined) {
@@ -74,19 +77,27 @@ const byCode: Readonly<Record<string, ExitCode>> = {
   CLOSED: exitCode.unavailable,
   CONFLICT: exitCode.conflict,
   CONNECTION_FAILED: exitCode.unavailable,
+  COPY_DAMAGED: exitCode.damaged,
+  COPY_FAILED: exitCode.inputOutput,
   FULL_SYNC_FAILED: exitCode.fault,
   INTERNAL: exitCode.bug,
   INVALID_ARGUMENT: exitCode.usage,
   LOCKED: exitCode.locked,
   LOCK_FAILED: exitCode.inputOutput,
   LOCK_UNSUPPORTED: exitCode.inputOutput,
+  MANIFEST_CORRUPT: exitCode.damaged,
   NO_LOG: exitCode.noInput,
+  NO_STORE: exitCode.noInput,
+  NO_TABLE: exitCode.noInput,
   OUTPUT_FAILED: exitCode.inputOutput,
   OVERLOADED: exitCode.unavailable,
   PROTOCOL_VIOLATED: exitCode.protocol,
   SHUTTING_DOWN: exitCode.unavailable,
+  SNAPSHOT_EXPIRED: exitCode.unavailable,
   STORAGE_FAULT: exitCode.unavailable,
-  STORE_TRUNCATED: exitCode.damaged,
+  STORE_MISMATCH: exitCode.damaged,
+  TABLE_CORRUPT: exitCode.damaged,
+  TARGET_EXISTS: exitCode.inputOutput,
   TIMEOUT: exitCode.timeout,
   UNKNOWN_OUTCOME: exitCode.unknownOutcome,
   VERSION_UNSUPPORTED: exitCode.protocol,

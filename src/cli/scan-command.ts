@@ -1,4 +1,4 @@
-import type { Entry } from "../../client/client.ts";
+import type { Entry, KeyEntry } from "../../client/client.ts";
 import { parseCount } from "./arguments.ts";
 import { bytesOfArgument, escapeBytes, hexOf, jsonField } from "./bytes-text.ts";
 import { hexFlag, jsonFlag, type Command } from "./command.ts";
@@ -40,13 +40,19 @@ export const scanCommand: Command = {
     const isJson = given.has("json");
     const keysOnly = given.has("keys-only");
     const { output } = world;
-    const lineOf = (entry: BytesEntry) => {
-      if (isJson) return jsonLine(entry, isHex, keysOnly);
-      const line = textLine(entry, isHex, keysOnly);
-      return output.isTerminal ? cut(line.replace("\t", "  "), output.columns) : line;
+    const print = async (line: string) => {
+      const text = output.isTerminal ? cut(line.replace("\t", "  "), output.columns) : line;
+      await output.write(`${text}\n`);
     };
     await withDatabase(given, world, async (database) => {
-      for await (const entry of database.scan(options)) await output.write(`${lineOf(entry)}\n`);
+      if (keysOnly) {
+        for await (const entry of database.scan({ ...options, keysOnly })) {
+          await print(isJson ? JSON.stringify(keyFields(entry, isHex)) : bytesText(entry.key, isHex));
+        }
+      } else {
+        for await (const entry of database.scan(options))
+          await print(isJson ? jsonLine(entry, isHex) : textLine(entry, isHex));
+      }
     });
     return exitCode.ok;
   },
@@ -54,14 +60,20 @@ export const scanCommand: Command = {
 
 type BytesEntry = Entry<Uint8Array, "bytes">;
 
-function jsonLine({ key, value, version }: BytesEntry, isHex: boolean, keysOnly: boolean): string {
-  const fields = { ...jsonField("key", key, isHex), version };
-  return JSON.stringify(keysOnly ? fields : { ...fields, ...jsonField("value", value, isHex) });
+function jsonLine(entry: BytesEntry, isHex: boolean): string {
+  return JSON.stringify({ ...keyFields(entry, isHex), ...jsonField("value", entry.value, isHex) });
 }
 
-function textLine({ key, value }: BytesEntry, isHex: boolean, keysOnly: boolean): string {
-  const show = isHex ? hexOf : escapeBytes;
-  return keysOnly ? show(key) : `${show(key)}\t${show(value)}`;
+function keyFields({ key, version }: KeyEntry<"bytes">, isHex: boolean): object {
+  return { ...jsonField("key", key, isHex), version };
+}
+
+function textLine({ key, value }: BytesEntry, isHex: boolean): string {
+  return `${bytesText(key, isHex)}\t${bytesText(value, isHex)}`;
+}
+
+function bytesText(bytes: Uint8Array, isHex: boolean): string {
+  return isHex ? hexOf(bytes) : escapeBytes(bytes);
 }
 
 function cut(line: string, columns: number): string {

@@ -2,11 +2,12 @@ import { openEngine } from "../engine/open.ts";
 import type { Store } from "../engine/store.ts";
 import type { Clock } from "../lib/clock.ts";
 import { HoldfastError } from "../lib/errors.ts";
-import { memoryBytesMaxDefault, segmentBytesMaxDefault } from "../lib/limits.ts";
+import { cacheBytesMaxDefault, segmentBytesMaxDefault } from "../lib/limits.ts";
 import { assertLocal, formatAddress, listenDefault, parseListenAddress } from "../server/listen-address.ts";
 import type { LogFields, Logger } from "../server/logger.ts";
+import { isCorruption } from "../offline/store-report.ts";
 import { parseSync, serve, type Server, type SyncOption } from "../server/serve.ts";
-import { StorageFaultError, WalCorruptionError } from "../wal/errors.ts";
+import { WalCorruptionError } from "../wal/errors.ts";
 import type { FileSystem } from "../vfs/file-system.ts";
 import { parseCount } from "./arguments.ts";
 import type { Command } from "./command.ts";
@@ -44,16 +45,16 @@ export const serveCommand: Command = {
       default: syncDefault,
     },
     "segment-bytes-max": {
-      about: "a file of the log that would grow past this is ended, and the next one begun",
+      about: "where a file of the log ends and the next begins; tables are about as large",
       value: "BYTES",
       environment: "HOLDFAST_SEGMENT_BYTES_MAX",
       default: String(segmentBytesMaxDefault),
     },
-    "memory-bytes-max": {
-      about: "all of the log is kept in memory; beyond this, writes are refused and reads go on",
+    "cache-bytes-max": {
+      about: "memory for blocks of tables that were read, kept for the next read",
       value: "BYTES",
-      environment: "HOLDFAST_MEMORY_BYTES_MAX",
-      default: String(memoryBytesMaxDefault),
+      environment: "HOLDFAST_CACHE_BYTES_MAX",
+      default: String(cacheBytesMaxDefault),
     },
     "allow-remote": {
       about: "listen where other machines can connect; there is no authentication yet",
@@ -74,13 +75,13 @@ export const serveCommand: Command = {
     const listen = given.read("listen", (text) => checkListen(text, allowRemote)) ?? listenDefault;
     const sync = given.read("sync", checkSync) ?? syncDefault;
     const segmentBytesMax = given.read("segment-bytes-max", parseCount) ?? segmentBytesMaxDefault;
-    const memoryBytesMax = given.read("memory-bytes-max", parseCount) ?? memoryBytesMaxDefault;
+    const cacheBytesMax = given.read("cache-bytes-max", parseCount) ?? cacheBytesMaxDefault;
     const logger = logTo(errors, clock, !environment["NO_COLOR"]);
     const signals = new EndSignals(world);
 
     try {
       const server = await start(
-        { dataDirectory, listen, sync, segmentBytesMax, memoryBytesMax, allowRemote },
+        { dataDirectory, listen, sync, segmentBytesMax, cacheBytesMax, allowRemote },
         { logger, fileSystem, clock },
       );
       if (signals.first === undefined) {
@@ -102,7 +103,7 @@ interface Settings {
   readonly listen: string;
   readonly sync: SyncOption;
   readonly segmentBytesMax: number;
-  readonly memoryBytesMax: number;
+  readonly cacheBytesMax: number;
   readonly allowRemote: boolean;
 }
 
@@ -114,14 +115,14 @@ interface Surroundings {
 
 /** Opens the store and the port, and says what was found and what somebody should know. */
 async function start(settings: Settings, { logger, fileSystem, clock }: Surroundings): Promise<Server> {
-  const { dataDirectory, listen, sync, segmentBytesMax, memoryBytesMax, allowRemote } = settings;
+  const { dataDirectory, listen, sync, segmentBytesMax, cacheBytesMax, allowRemote } = settings;
   logger.info("starting", { data: dataDirectory, listen, sync, pid: process.pid });
   const startedMs = clock.monotonicMs();
   const store = await openEngine({
     directory: dataDirectory,
     ...parseSync(sync),
     segmentBytesMax,
-    memoryBytesMax,
+    cacheBytesMax,
     fileSystem,
     clock,
   });
@@ -158,7 +159,7 @@ async function serveUntilTheEnd(
     return exitCode.ok;
   }
   logger.error(`ended: ${fault.message}`, fieldsOf(fault));
-  return fault instanceof StorageFaultError ? exitCode.fault : exitCodeOf(fault);
+  return exitCodeOf(fault);
 }
 
 async function announce(server: Server, output: Output, logger: Logger): Promise<void> {
@@ -175,19 +176,20 @@ async function announce(server: Server, output: Output, logger: Logger): Promise
 function fieldsOf(error: unknown): LogFields {
   const code = (error as { code?: unknown } | null)?.code;
   const fields = typeof code === "string" ? { code } : {};
-  if (!(error instanceof WalCorruptionError)) return fields;
-  return { ...fields, file: error.file, offset: error.offset, seq: error.seq };
+  if (!isCorruption(error)) return fields;
+  const { file, offset } = error;
+  return { ...fields, file, offset, ...(error instanceof WalCorruptionError && { seq: error.seq }) };
 }
 
 function logRecovery(store: Store, tookMs: number, logger: Logger): void {
-  const { segments, logBytes, memtableEntries } = store.stats();
+  const { segments, logBytes, memtableEntries, tables } = store.stats();
   logger.info("recovered", {
     tookMs: Math.round(tookMs),
     segments: Number(segments),
     bytes: Number(logBytes),
-    // Every record has one number, and the engine takes no log whose beginning is gone.
-    records: store.currentSeq,
     entries: Number(memtableEntries),
+    tables: Number(tables),
+    seq: store.currentSeq,
   });
 }
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { join } from "node:path";
 import manifest from "../../package.json" with { type: "json" };
 import { serve } from "../../src/server/serve.ts";
 import { MemoryFileSystem } from "../../src/vfs/memory.ts";
@@ -122,8 +123,9 @@ describe("help", () => {
   test("of all names every command and every exit code", async () => {
     const { code, output } = await run(["--help"]);
     expect(code).toBe(0);
-    for (const command of commands)
-      expect(output).toContain(`  ${command.name.padEnd(10)}  ${command.summary}\n`);
+    const width = Math.max(...commands.map(({ name }) => name.length));
+    for (const { name, summary } of commands)
+      expect(output).toContain(`  ${name.padEnd(width)}  ${summary}\n`);
     for (const [name, meaning] of Object.entries(exitCodeMeanings)) {
       expect(output).toContain(`${exitCode[name as keyof typeof exitCode]} `);
       expect(output).toContain(meaning);
@@ -159,6 +161,22 @@ describe("help", () => {
     expect(output).toContain("holdfast wal dump: ");
     expect(output).toContain("holdfast wal verify: ");
   });
+});
+
+test("the README names every command, with its operands, and every exit code", async () => {
+  const readme = await Bun.file(join(import.meta.dir, "../../README.md")).text();
+  const section = readme.slice(readme.indexOf("## The command line"), readme.indexOf("## Embedding"));
+  const rows = section.split("\n").filter((line) => line.startsWith("| "));
+  const named = rows.flatMap((row) => [...row.split("|")[1]!.matchAll(/`([^`]+)`/g)].map(([, name]) => name));
+  for (const { name, operands } of commands) {
+    // The commands that talk to a server are listed together, without theirs.
+    const full = [name, ...operands.map((operand) => operand.name)].join(" ");
+    expect({ name, isNamed: named.includes(full) || named.includes(name) }).toEqual({ name, isNamed: true });
+  }
+  const codes = rows.flatMap((row) => row.split("|")[1]!.match(/\b\d+\b/g) ?? []).map(Number);
+  expect(codes.sort((one, other) => one - other)).toEqual(
+    Object.values(exitCode).sort((one, other) => one - other),
+  );
 });
 
 test("no two flags share an environment variable, and each is named after its flag", () => {

@@ -194,6 +194,16 @@ describe("scan", () => {
     expect(JSON.parse(await scanned("--json", "--keys-only", "--limit", "1"))).not.toHaveProperty("value");
   });
 
+  test("does not even ask for the values with --keys-only", async () => {
+    const bytesOut = async () => JSON.parse((await holdfast(["stats", "--json"])).output).bytesOut;
+    await holdfast(["put", "wide/1", "-"], { input: "x".repeat(200_000) });
+    const before = await bytesOut();
+    expect((await holdfast(["scan", "--prefix", "wide/", "--keys-only"])).output).toBe("wide/1\n");
+    const between = await bytesOut();
+    expect((await holdfast(["scan", "--prefix", "wide/"])).output.length).toBeGreaterThan(200_000);
+    expect([between - before < 20_000, (await bytesOut()) - between > 200_000]).toEqual([true, true]);
+  });
+
   test("cuts lines to the width of a terminal", async () => {
     const { output } = await holdfast(["scan", "--prefix", "s/"], { isTerminal: true });
     expect(output).toBe(`s/a  1\ns/b  tab\\there\ns/c  ${"x".repeat(34)}…\ns/d\\xff  \\n\\\\\n`);

@@ -52,7 +52,7 @@ describe("serve", () => {
       "info ended",
     ]);
     for (const line of serving.log) expect(line["time"]).toBeWithin(Date.now() - 60_000, Date.now() + 1);
-    expect(serving.log[1]).toMatchObject({ segments: 1, records: 0, entries: 0, bytes: 96 });
+    expect(serving.log[1]).toMatchObject({ segments: 1, seq: 0, entries: 0, tables: 0, bytes: 96 });
     expect(serving.log[2]).toMatchObject({ url });
     expect(serving.log[3]).toMatchObject({ signal: "SIGTERM" });
   });
@@ -85,7 +85,14 @@ describe("serve", () => {
     const second = new Serving({ fileSystem: disk });
     await second.url();
     await second.end();
-    expect(second.log[1]).toMatchObject({ msg: "recovered", segments: 1, records: 3, entries: 2, bytes });
+    expect(second.log[1]).toMatchObject({
+      msg: "recovered",
+      segments: 1,
+      seq: 3,
+      entries: 2,
+      tables: 0,
+      bytes,
+    });
     const file = `/data/wal/000000000001-${bytes}.torn`;
     expect(second.log[2]).toMatchObject({ level: "warn", file, bytes: 4 });
     expect(second.log[2]!.msg).toContain("torn");
@@ -190,19 +197,58 @@ describe("the end of serve", () => {
     expect(await outcome).toBe("UNKNOWN_OUTCOME");
   });
 
+  const newest = (disk: MemoryFileSystem, part: string) =>
+    `/data/${part}/${disk.list(`/data/${part}`).sort().at(-1)}`;
+  const damage = (disk: MemoryFileSystem, path: string) => {
+    const file = disk.open(path);
+    // In the header of a manifest, and in the footer of a table.
+    file.write(Buffer.from([1, 2, 3]), path.endsWith(".table") ? file.size() - 100 : 20);
+  };
   const cases: readonly {
     name: string;
     code: number;
     says: string;
+    fields?: Record<string, unknown>;
     prepare: (disk: MemoryFileSystem) => FailingFileSystem | void;
   }[] = [
     {
       name: "a damaged log",
       code: 65,
-      says: "/data/wal/000000000001.wal at offset 0",
-      prepare(disk) {
-        disk.open("/data/wal/000000000001.wal").write(Buffer.from([1]), 20);
+      says: "/data/wal/000000000002.wal at offset 0",
+      fields: { code: "WAL_CORRUPT", file: "/data/wal/000000000002.wal", offset: 0, seq: expect.any(Number) },
+      prepare: (disk) => damage(disk, "/data/wal/000000000002.wal"),
+    },
+    {
+      name: "a damaged table",
+      code: 65,
+      says: "Cannot read the table /data/tables/",
+      fields: {
+        code: "TABLE_CORRUPT",
+        file: expect.stringMatching(/^\/data\/tables\/.*\.table$/),
+        offset: expect.any(Number),
       },
+      prepare: (disk) => damage(disk, newest(disk, "tables")),
+    },
+    {
+      name: "a damaged manifest",
+      code: 65,
+      says: "Cannot read the manifest /data/manifest/",
+      fields: { code: "MANIFEST_CORRUPT", file: expect.stringMatching(/^\/data\/manifest\//), offset: 0 },
+      prepare: (disk) => damage(disk, newest(disk, "manifest")),
+    },
+    {
+      name: "a manifest that is gone",
+      code: 65,
+      says: "there is no manifest of the tables before it",
+      fields: { code: "STORE_MISMATCH" },
+      prepare: (disk) => disk.unlink(newest(disk, "manifest")),
+    },
+    {
+      name: "a disk that fails while the manifest is written anew",
+      code: 70,
+      says: "EIO",
+      prepare: (disk) =>
+        new FailingFileSystem(disk, { faults: [{ kind: "rename", path: "manifest", at: 1, error: "EIO" }] }),
     },
     {
       name: "another process in its directory",
@@ -229,17 +275,23 @@ describe("the end of serve", () => {
     },
   ];
 
-  for (const { name, code, says, prepare } of cases) {
+  for (const { name, code, says, fields = {}, prepare } of cases) {
     test(`for ${name} has exit code ${code}, and the log says why`, async () => {
       const disk = new MemoryFileSystem();
       const before = new Serving({ fileSystem: disk });
       await using database = await connect(await before.url());
       await database.put("k", 1);
+      await database.checkpoint();
+      await database.put("k", 2);
       await before.end();
       const serving = new Serving({ fileSystem: prepare(disk) ?? disk });
       expect(await within("serve to end", serving.ended)).toBe(code);
       expect(serving.world.output.text).toBe("");
-      expect(serving.log.at(-1)).toMatchObject({ level: "error", msg: expect.stringContaining(says) });
+      expect(serving.log.at(-1)).toMatchObject({
+        level: "error",
+        msg: expect.stringContaining(says),
+        ...fields,
+      });
     });
   }
 

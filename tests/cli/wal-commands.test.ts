@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { readFile } from "../../src/vfs/file-system.ts";
 import { FailingFileSystem } from "../../src/vfs/failing.ts";
 import { MemoryFileSystem } from "../../src/vfs/memory.ts";
+import { encodeHolder } from "../../src/vfs/lock-holder.ts";
 import { segmentName } from "../../src/wal/directory.ts";
 import { diskWith, filesOf, groupOffsets, withBitFlipped, withFile, type Files } from "../wal/disk-files.ts";
 import { del, logDirectory, openTestLog, put } from "../wal/log-fixture.ts";
@@ -203,7 +204,7 @@ describe("wal verify", () => {
     const torn = disk.open(path);
     torn.truncate(whole.length - 1);
     const lock = disk.create("/data/log/LOCK");
-    lock.write(Buffer.from(String(process.ppid)), 0);
+    lock.write(encodeHolder(process.ppid), 0);
     // The writer finishes its group after the first look.
     let looks = 0;
     const fileSystem = watchedReads(disk, path, () => {
