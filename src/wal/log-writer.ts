@@ -6,6 +6,7 @@ import { segmentName } from "./directory.ts";
 import { DiskRoom } from "./disk-room.ts";
 import { StorageFaultError } from "./errors.ts";
 import { GroupBuilder } from "./group-builder.ts";
+import type { LogStart } from "./log-start.ts";
 import type { LogWriterOptions } from "./options.ts";
 import { SegmentFile } from "./segment-file.ts";
 import type { SegmentImage } from "./segment-image.ts";
@@ -72,6 +73,13 @@ export class LogWriter {
       images: options.images,
       onSegment: (image) => options.listener.segmentBegun(image),
     });
+  }
+
+  /**
+   * Everybody listens from here on: what recovery left unvouched for gets its seal once the log is idle. Not earlier,
+   * because a seal may begin a segment, and whoever has not heard of it can't index what lies there.
+   */
+  begin(): void {
     this.#scheduleSeal();
   }
 
@@ -375,17 +383,6 @@ export class LogWriter {
     for (const barrier of this.#barriers.splice(0)) barrier.reject(fault);
     this.#options.listener.faulted(fault);
   }
-}
-
-/** What recovery hands over. */
-export interface LogStart {
-  storeId: Uint8Array;
-  segment: SegmentFile;
-  sealed: SegmentSpan[];
-  floorSeq: number;
-  vouchedFor: boolean;
-  /** Throws unless the directory that was opened is still the one at its path. */
-  assertInPlace: () => void;
 }
 
 /** Waits until as many groups were written and everything is durable. */

@@ -1,7 +1,8 @@
 import { randomBytes } from "../lib/random.ts";
 import { makeDirectories, syncAncestors } from "../vfs/publish.ts";
 import { WalFencedError } from "./errors.ts";
-import { LogWriter, type LogStart } from "./log-writer.ts";
+import type { LogStart } from "./log-start.ts";
+import { LogWriter } from "./log-writer.ts";
 import type { SegmentSpan } from "./segment-span.ts";
 import type { LogWriterOptions } from "./options.ts";
 import { inTurn, Ownership } from "./ownership.ts";
@@ -39,6 +40,7 @@ export async function openLog(given: LogWriterOptions, tenant: LogTenant = {}): 
       ownership.onTakenOver = () => writer.stop(new WalFencedError(directory));
       const opened = { writer, ownership, verdict: survey.verdict, tornFile: repair.tornFile };
       await tenant.begin?.(opened);
+      writer.begin();
       return opened;
     } catch (error) {
       ownership.release();
