@@ -31,9 +31,10 @@ const layers: readonly (readonly string[])[] = [
   ["src/lib"],
   ["src/protocol", "src/memtable"],
   ["src/vfs"],
-  ["src/wal"],
+  ["src/wal", "src/table", "src/manifest"],
+  ["src/compaction"],
   ["src/engine"],
-  ["src/server", "client"],
+  ["src/server", "src/offline", "client"],
   ["src/cli"],
   ["src"],
 ];

@@ -1,6 +1,7 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { footerBytes } from "../../src/table/table-format.ts";
 import { groupHeaderBytes } from "../../src/wal/format.ts";
 import { changedSource } from "../support/changed-source.ts";
 import { DamagedStore, type Start } from "../support/damaged-store.ts";
@@ -10,6 +11,7 @@ setDefaultTimeout(120_000);
 
 /** What the server makes of what it finds: a torn tail is repaired, and everything else refused. */
 const exitCodeOfDamage = 65;
+const exitCodeOfFault = 70;
 const tornTails: [string, Uint8Array][] = [
   ["zeros", Buffer.alloc(300)],
   ["garbage", Buffer.from("not what any group begins with", "latin1")],
@@ -28,15 +30,38 @@ describe("a server that is started", () => {
 
   test("on a log with a flipped bit refuses, names the place, and touches nothing", async () => {
     using store = new DamagedStore();
-    await store.write({ one: 1, two: 2 }, "SIGTERM");
-    const offset = 100;
-    store.overwrite(offset, Buffer.of(readFileSync(store.lastSegment)[offset]! ^ 1));
-    const { files } = store;
+    await store.write({ one: 1, two: 2 }, { end: "SIGTERM" });
+    store.flipBit(store.lastSegment, 100);
+    await expectRefused(store, store.lastSegment, 96);
+  });
+
+  test("on a manifest with a flipped bit refuses, names the place, and touches nothing", async () => {
+    using store = new DamagedStore();
+    await store.write({ one: 1, two: 2 }, { compact: true });
+    const manifest = store.newest("manifest", ".manifest");
+    store.flipBit(manifest, 20);
+    await expectRefused(store, manifest, 0);
+  });
+
+  test("on a table with a flipped bit in its footer refuses, names the place, and touches nothing", async () => {
+    using store = new DamagedStore();
+    await store.write({ one: 1, two: 2 }, { compact: true });
+    const table = store.newest("tables", ".table");
+    const { length } = readFileSync(table);
+    store.flipBit(table, length - 10);
+    await expectRefused(store, table, length - footerBytes);
+  });
+
+  test("on a table with a flipped bit in a block ends when the block is read, and names the place", async () => {
+    using store = new DamagedStore();
+    await store.write({ one: 1, two: 2 }, { compact: true });
+    const table = store.newest("tables", ".table");
+    store.flipBit(table, 30);
     const { tags, exitCode, stderr } = await store.start();
-    expect({ tags, exitCode }).toEqual({ tags: undefined, exitCode: exitCodeOfDamage });
-    expect(stderr).toContain(store.lastSegment);
-    expect(stderr).toMatch(/"offset":96\b/);
-    expect(store.files).toEqual(files);
+    expect({ tags, exitCode }).toEqual({ tags: undefined, exitCode: exitCodeOfFault });
+    expect(stderr).toContain(table);
+    expect(stderr).toContain("at offset 0:");
+    expect(() => store.assertIntact("killed")).toThrow(`corrupt: ${table}:0:`);
   });
 
   test("on a log of which one group comes from another history refuses", async () => {
@@ -60,6 +85,17 @@ describe("the tests above find out", () => {
   });
 });
 
+/** `offset`: where the smallest part begins that has a checksum of its own. */
+async function expectRefused(store: DamagedStore, file: string, offset: number): Promise<void> {
+  const { files } = store;
+  const { tags, exitCode, stderr } = await store.start();
+  expect({ tags, exitCode }).toEqual({ tags: undefined, exitCode: exitCodeOfDamage });
+  expect(stderr).toContain(file);
+  expect(stderr).toMatch(new RegExp(`"offset":${offset}\\b|at offset ${offset}\\b`));
+  expect(store.files).toEqual(files);
+  expect(() => store.assertIntact("killed")).toThrow(`corrupt: ${file}:${offset}:`);
+}
+
 /** What is there, and what was put aside, when a server wrote on behind a torn tail and another one followed. */
 async function liveOnWithTornTail(
   tail: Uint8Array,
@@ -70,6 +106,7 @@ async function liveOnWithTornTail(
   store.append(tail);
   await store.write({ after: 2 });
   const { tags } = await store.start();
+  store.assertIntact("killed");
   const torn = readdirSync(store.wal).filter((file) => file.endsWith(".torn"));
   return { tags, torn: torn.map((file) => readFileSync(join(store.wal, file))) };
 }
@@ -81,13 +118,13 @@ async function liveOnWithTornTail(
  */
 async function startOnSplicedLog(root?: string): Promise<Start> {
   using store = new DamagedStore(root);
-  await store.write({ base: 1 }, "SIGTERM");
+  await store.write({ base: 1 }, { end: "SIGTERM" });
   const start = readFileSync(store.lastSegment).length;
   using other = store.copy();
-  await store.write({ one: 2, two: 4 }, "SIGTERM");
+  await store.write({ one: 2, two: 4 }, { end: "SIGTERM" });
   await other.write({ one: 3 });
   const group = readFileSync(other.lastSegment).subarray(start);
   const payloadBytes = group.readUInt32BE(8);
-  store.overwrite(start, group.subarray(0, groupHeaderBytes + payloadBytes));
+  store.overwrite(store.lastSegment, start, group.subarray(0, groupHeaderBytes + payloadBytes));
   return await store.start();
 }

@@ -4,9 +4,10 @@ import { join } from "node:path";
 import { AimedStore } from "../support/aimed-run.ts";
 import { changedSource } from "../support/changed-source.ts";
 import { eventually } from "../support/eventually.ts";
+import { assertIntact } from "../support/intact-store.ts";
 import { Oracle } from "../support/oracle.ts";
-import { RawStoreClient } from "../support/raw-store-client.ts";
-import { removals } from "../support/removals.ts";
+import { progressOf, readRecovered, type StoreProgress } from "../support/recovered-store.ts";
+import { removals, type Removal } from "../support/removals.ts";
 import { freshSeed, withSeed } from "../support/seeds.ts";
 import { startServer } from "../support/server-process.ts";
 import { fileCalls, outputCalls, straceWords, testWithStrace } from "../support/strace.ts";
@@ -14,6 +15,7 @@ import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { judgeTrace, type TraceJudgement } from "../support/trace-order.ts";
 import { Workload } from "../support/workload.ts";
 import type { WorkloadShape } from "../support/workload-shape.ts";
+import { mutants } from "./mutants.ts";
 
 setDefaultTimeout(120_000);
 
@@ -25,6 +27,7 @@ setDefaultTimeout(120_000);
 const shape: WorkloadShape = {
   writers: 8,
   readers: 2,
+  snapshotReaders: 2,
   typedWriters: 2,
   depth: 4,
   keyCount: 16,
@@ -33,7 +36,10 @@ const shape: WorkloadShape = {
   batchShare: 20,
   deleteShare: 20,
   conditionShare: 20,
-  segmentBytesMax: 16_384,
+  segmentBytesMax: 4_096,
+  cacheBytesMax: undefined,
+  hasBackup: false,
+  endsInOrder: false,
   killAfterAcks: 500,
   killAfterMs: 10_000,
 };
@@ -43,13 +49,15 @@ describe("on the trace of the system calls", () => {
     "no response leaves before what it names is durable, over a kill and a restart",
     async () => {
       await withSeed(async (_, seed) => {
-        const { judgement, acknowledged } = await traceTwoBoots(seed);
+        const { judgement, acknowledged, progress } = await traceTwoBoots(seed);
         expect(judgement.violations).toEqual([]);
         // The kill may cut off acks that were sent and never received, so the trace may know of more.
         expect(judgement.acknowledged).toEqual(expect.arrayContaining(acknowledged));
         expect(acknowledged.length).toBeGreaterThan(shape.killAfterAcks / 2);
         expect(judgement.shown.length).toBeGreaterThan(10);
         expect(judgement.durableSeq).toBeGreaterThanOrEqual(Math.max(...acknowledged));
+        // Of what was deleted meanwhile, tables had all, durably.
+        expect(progress.segmentsPruned).toBeGreaterThan(6);
       });
     },
   );
@@ -76,14 +84,19 @@ describe("on the trace of the system calls", () => {
     },
   );
 
-  for (const removal of [
+  const removedHere: Removal[] = [
     "the fdatasync call is deleted",
     "acks leave before the sync",
     "reads do not wait for what they show",
     "the directory is not synced behind a new segment",
-  ] as const) {
-    testWithStrace(`it is found out when ${removal}`, async () => {
-      using source = changedSource(removals[removal]);
+  ];
+  const taken = [
+    ...removedHere.map((name) => ({ name, changes: removals[name] })),
+    ...mutants.filter(({ name }) => /synced|announced/.test(name)),
+  ];
+  for (const { name, changes } of taken) {
+    testWithStrace(`it is found out when ${name}`, async () => {
+      using source = changedSource(changes);
       const { judgement } = await traceTwoBoots(freshSeed(), source.path);
       expect(judgement.violations.length).toBeGreaterThan(0);
     });
@@ -94,34 +107,38 @@ describe("on the trace of the system calls", () => {
 async function traceTwoBoots(
   seed: number,
   root?: string,
-): Promise<{ judgement: TraceJudgement; acknowledged: number[] }> {
+): Promise<{ judgement: TraceJudgement; acknowledged: number[]; progress: StoreProgress }> {
   using directory = temporaryDirectory();
   const oracle = new AckRecorder();
   const tags = { nextTag: 1 };
   let trace = "";
+  const dataDirectory = join(directory.path, "data");
   for (const boot of [1, 2]) {
     const output = join(directory.path, `trace-${boot}`);
     await using server = await startServer({
-      dataDirectory: join(directory.path, "data"),
+      dataDirectory,
       segmentBytesMax: shape.segmentBytesMax,
       under: straceWords({ output, calls: [...fileCalls, ...outputCalls] }),
       ...(root === undefined ? {} : { root }),
     });
-    const reader = await RawStoreClient.open(server.port);
-    const { currentSeq, entries } = await reader.readAll();
-    oracle.recovered(currentSeq, entries);
+    const { currentSeq, entries, segmentNumber } = await readRecovered(server.port, dataDirectory);
+    oracle.recovered(currentSeq, entries, segmentNumber);
     const workload = new Workload({ oracle, shape, seed: seed + boot, tags });
     const enough = oracle.acknowledgedCount + shape.killAfterAcks / 2;
     await workload.start(server.port);
     await eventually("enough is acknowledged", () => oracle.acknowledgedCount >= enough);
     const killed = server.kill();
     await workload.close();
-    await reader.close();
     await killed;
+    if (root === undefined) assertIntact(dataDirectory, "killed");
     trace += readFileSync(output, "utf8");
   }
   if (root === undefined) expect(oracle.violations).toEqual([]);
-  return { judgement: judgeTrace(trace), acknowledged: oracle.acknowledgedVersions };
+  return {
+    judgement: judgeTrace(trace),
+    acknowledged: oracle.acknowledgedVersions,
+    progress: progressOf(dataDirectory),
+  };
 }
 
 class AckRecorder extends Oracle {

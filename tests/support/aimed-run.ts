@@ -1,24 +1,31 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { assertIntact } from "./intact-store.ts";
 import { Oracle } from "./oracle.ts";
-import { RawStoreClient } from "./raw-store-client.ts";
+import { readRecovered } from "./recovered-store.ts";
 import { runScript } from "./scripted-writes.ts";
-import { ServerProcess, startServer } from "./server-process.ts";
-import { fileCalls, oneSyncThread, outputCalls, pathsOf, straceWords } from "./strace.ts";
+import { ServerProcess, startServer, type ServerProcessOptions } from "./server-process.ts";
+import { fileCalls, oneSyncThread, outputCalls, pathsOf, straceWords, type StorePart } from "./strace.ts";
 import { parseTrace, type SystemCall } from "./trace.ts";
 import type { TagSource } from "./workload.ts";
 
-/** So small that the script begins several segments. */
-export const tinySegmentBytes = 1_500;
+/** So small that the script begins several segments, and its edits more than one manifest. */
+export const tinySegmentBytes = 1_000;
 
 export interface AimedRunOptions {
-  /** What happens to which call: "fdatasync:signal=SIGKILL:when=3". */
-  readonly inject: string;
-  /** Counts calls on the store's files only. Otherwise all, and what goes to sockets is traced as well. */
-  readonly onlyFiles?: boolean;
-  /** Default: true. Without it the run is over once the server listens. */
-  readonly withScript?: boolean;
+  /** What happens to which call: "fdatasync:signal=SIGKILL:when=3". Undefined: nothing. */
+  readonly inject?: string;
+  /** Words before the command, instead of a tracer. */
+  readonly under?: readonly string[];
+  /** Counts calls on these paths only. Otherwise all, and what goes to sockets is traced as well. */
+  readonly part?: StorePart | undefined;
+  /** Default: "merging", which is the script with everything flushed and merged. With "none" listening is the end. */
+  readonly script?: Script | undefined;
+  /** What the tracer says was written was not: nothing can be said of the store any more. */
+  readonly leavesDamage?: boolean;
 }
+
+export type Script = "merging" | "writing" | "none";
 
 /** How a server ended whose n-th system call of a kind was met by a kill or a fault. */
 export interface AimedRun {
@@ -38,53 +45,71 @@ export class AimedStore {
   /** The traces of all its traced servers, one behind the other. */
   trace = "";
   readonly #directory: string;
+  readonly #segmentBytesMax: number;
   readonly #tags: TagSource = { nextTag: 1 };
 
-  constructor(directory: string) {
+  constructor(directory: string, segmentBytesMax = tinySegmentBytes) {
     this.#directory = directory;
+    this.#segmentBytesMax = segmentBytesMax;
     this.dataDirectory = join(directory, "data");
   }
 
   /** Runs the script against a server that a kill or a fault awaits, and waits for its end. */
-  async run({ inject, onlyFiles = false, withScript = true }: AimedRunOptions): Promise<AimedRun> {
-    const paths = onlyFiles ? pathsOf(this.dataDirectory) : [];
-    const calls = onlyFiles ? [...fileCalls] : [...fileCalls, ...outputCalls];
+  async run(options: AimedRunOptions): Promise<AimedRun> {
+    const { script = "merging", leavesDamage = false } = options;
     const output = this.#outputOfTrace();
-    await using server = new ServerProcess({
-      ...this.#options,
-      preload: oneSyncThread,
-      under: straceWords({ output, calls, paths, inject }),
-    });
+    const under = options.under ?? this.#tracer(options, output);
+    await using server = new ServerProcess({ ...this.#options, preload: oneSyncThread, under });
     const port = await server.ready().catch(() => undefined);
-    const isComplete = port !== undefined && (!withScript || (await this.#script(port)));
+    const isComplete = port !== undefined && (script === "none" || (await this.#script(port, script)));
     const exitCode = isComplete ? await server.kill() : await server.exited;
     const trace = this.#addTrace(output);
     const wasHit = !isComplete || trace.some(({ isInjected }) => isInjected);
+    if (!leavesDamage) this.assertIntact("killed");
     return { wasHit, isComplete, exitCode, stderr: await server.stderr, calls: trace };
   }
 
-  /** A server without any fault, killed in the end: judges what is there, and lets the script write, if it should. */
+  /**
+   * A server without any fault: judges what is there, and lets the script write, if it should, and kills it then. Else
+   * it is ended in order.
+   */
   async check(options: { write: boolean; trace?: boolean }): Promise<void> {
     const output = this.#outputOfTrace();
     const under = options.trace ? straceWords({ output, calls: [...fileCalls, ...outputCalls] }) : [];
     await using server = await startServer({ ...this.#options, under });
-    const reader = await RawStoreClient.open(server.port);
-    const { currentSeq, entries } = await reader.readAll();
-    await reader.close();
-    this.oracle.recovered(currentSeq, entries);
-    if (options.write && !(await this.#script(server.port))) {
-      throw new Error("The healthy server did not answer everything");
-    }
-    await server.kill();
+    await server.unlessItEnds(async () => {
+      const { currentSeq, entries, segmentNumber } = await readRecovered(server.port, this.dataDirectory);
+      this.oracle.recovered(currentSeq, entries, segmentNumber);
+      if (options.write && !(await this.#script(server.port, "writing"))) {
+        throw new Error("The healthy server did not answer everything");
+      }
+    });
+    const exitCode = await server.kill(options.write ? "SIGKILL" : "SIGTERM");
+    if (!options.write && exitCode !== 0) throw new Error(`The healthy server ended with ${exitCode}`);
     if (options.trace) this.#addTrace(output);
+    this.assertIntact(options.write ? "killed" : "stopped");
   }
 
-  get #options(): { dataDirectory: string; segmentBytesMax: number } {
-    return { dataDirectory: this.dataDirectory, segmentBytesMax: tinySegmentBytes };
+  assertIntact(end: "killed" | "stopped"): void {
+    assertIntact(this.dataDirectory, end);
   }
 
-  #script(port: number): Promise<boolean> {
-    return runScript(port, this.oracle, this.#tags);
+  get #options(): ServerProcessOptions {
+    return { dataDirectory: this.dataDirectory, segmentBytesMax: this.#segmentBytesMax };
+  }
+
+  #tracer({ inject, part }: AimedRunOptions, output: string): string[] {
+    const paths = part === undefined ? [] : pathsOf(this.dataDirectory, part);
+    const others = part === undefined ? outputCalls : [];
+    if (inject === undefined)
+      return straceWords({ output, paths, calls: [...fileCalls, "pread64", ...others] });
+    const calls = new Set([...fileCalls, ...others, inject.split(":")[0]!]);
+    return straceWords({ output, paths, calls: [...calls], inject });
+  }
+
+  #script(port: number, script: Script): Promise<boolean> {
+    const mergesIn = script === "merging" ? this.dataDirectory : undefined;
+    return runScript({ port, oracle: this.oracle, tags: this.#tags, mergesIn });
   }
 
   #outputOfTrace(): string {
@@ -96,25 +121,4 @@ export class AimedStore {
     this.trace += text;
     return parseTrace(text);
   }
-}
-
-/** Calls `body` with 1, 2, 3, … in two lanes, until it says that there was nothing left to hit. Returns the hits. */
-export async function forEveryCall(body: (n: number) => Promise<boolean>): Promise<number> {
-  let next = 1;
-  let hits = 0;
-  let isOver = false;
-  const lane = async () => {
-    try {
-      while (!isOver) {
-        if (await body(next++)) hits++;
-        else isOver = true;
-      }
-    } finally {
-      isOver = true;
-    }
-  };
-  // Both are waited for, also when one fails: else the other's server would be left behind.
-  const lanes = await Promise.allSettled([lane(), lane()]);
-  for (const outcome of lanes) if (outcome.status === "rejected") throw outcome.reason;
-  return hits;
 }

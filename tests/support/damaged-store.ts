@@ -1,15 +1,23 @@
 import { appendFileSync, cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { assertIntact, type ServerEnd } from "./intact-store.ts";
 import { RawStoreClient } from "./raw-store-client.ts";
-import { ServerProcess, startServer } from "./server-process.ts";
+import { ServerProcess, startServer, type ServerProcessOptions } from "./server-process.ts";
 import { temporaryDirectory } from "./temporary-directory.ts";
 
 /** What a server made of a store that was damaged while it was down. */
 export interface Start {
-  /** Undefined: it refused to start. */
+  /** Undefined: it refused to start, or ended when everything was read. */
   readonly tags: Record<string, number> | undefined;
   readonly exitCode: number | undefined;
   readonly stderr: string;
+}
+
+export interface WriteOptions {
+  /** By a kill or, with a seal behind the last group, in order. */
+  readonly end?: "SIGKILL" | "SIGTERM";
+  /** Everything is in tables in the end. */
+  readonly compact?: boolean;
 }
 
 /** A store in a directory of its own, to be damaged between the lives of its servers. */
@@ -26,30 +34,27 @@ export class DamagedStore implements Disposable {
     return join(this.#directory.path, "wal");
   }
 
-  /** A server of which everything is acknowledged, ended by a kill or, with a seal behind the last group, in order. */
-  async write(tags: Readonly<Record<string, number>>, end: "SIGKILL" | "SIGTERM" = "SIGKILL"): Promise<void> {
+  /** A server of which everything is acknowledged. */
+  async write(tags: Readonly<Record<string, number>>, options: WriteOptions = {}): Promise<void> {
     await using server = await startServer(this.#options);
     const client = await RawStoreClient.open(server.port);
     for (const [key, tag] of Object.entries(tags)) {
       const answer = await client.write([{ key, type: "put", tag, valueBytes: 100 }], false);
       if (answer.kind !== "written") throw new Error(`The put of ${key} was not acknowledged`);
     }
-    await server.kill(end);
+    if (options.compact && !(await client.compact())) throw new Error("The compaction was not answered");
+    await server.kill(options.end);
     await client.close();
   }
 
-  /** Starts a server, reads all there is, and kills it; or tells how it refused. */
+  /** Starts a server, reads all there is, and kills it; or tells how it ended. */
   async start(): Promise<Start> {
     await using server = new ServerProcess(this.#options);
     const port = await server.ready().catch(() => undefined);
-    if (port === undefined)
-      return { tags: undefined, exitCode: await server.exited, stderr: await server.stderr };
-    const client = await RawStoreClient.open(port);
-    const { entries } = await client.readAll();
-    await client.close();
+    const tags = port === undefined ? undefined : await tagsOf(port);
+    const exitCode = tags === undefined ? await server.exited : undefined;
     await server.kill();
-    const tags = Object.fromEntries([...entries].map(([key, { tag }]) => [key, tag]));
-    return { tags, exitCode: undefined, stderr: await server.stderr };
+    return { tags, exitCode, stderr: await server.stderr };
   }
 
   /** Another store with the same bytes, which may live on in another way. */
@@ -59,36 +64,58 @@ export class DamagedStore implements Disposable {
     return copy;
   }
 
+  /** Throws if a check finds anything but what an end of this kind may leave. */
+  assertIntact(end: ServerEnd): void {
+    assertIntact(this.#directory.path, end);
+  }
+
   get lastSegment(): string {
-    const names = readdirSync(this.wal).filter((name) => name.endsWith(".wal"));
-    return join(this.wal, names.sort().at(-1)!);
+    return this.newest("wal", ".wal");
+  }
+
+  /** The file with the highest number. */
+  newest(folder: "wal" | "tables" | "manifest", ending: string): string {
+    const directory = join(this.#directory.path, folder);
+    const names = readdirSync(directory).filter((name) => name.endsWith(ending));
+    return join(directory, names.sort().at(-1)!);
   }
 
   /** Everything in the directory, to see whether anything was touched. */
   get files(): Record<string, string> {
-    const names = readdirSync(this.wal).filter((name) => name !== "LOCK");
-    return Object.fromEntries(
-      names.map((name) => [name, readFileSync(join(this.wal, name)).toString("hex")]),
-    );
+    const names = readdirSync(this.#directory.path, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile() && entry.name !== "LOCK")
+      .map((entry) => join(entry.parentPath, entry.name));
+    return Object.fromEntries(names.map((name) => [name, readFileSync(name).toString("hex")]));
   }
 
   append(bytes: Uint8Array): void {
     appendFileSync(this.lastSegment, bytes);
   }
 
-  /** Writes over bytes of the last segment. */
-  overwrite(offset: number, bytes: Uint8Array): void {
-    const content = readFileSync(this.lastSegment);
+  overwrite(file: string, offset: number, bytes: Uint8Array): void {
+    const content = readFileSync(file);
     content.set(bytes, offset);
-    writeFileSync(this.lastSegment, content);
+    writeFileSync(file, content);
+  }
+
+  flipBit(file: string, offset: number): void {
+    this.overwrite(file, offset, Buffer.of(readFileSync(file)[offset]! ^ 1));
   }
 
   [Symbol.dispose](): void {
     this.#directory[Symbol.dispose]();
   }
 
-  get #options(): { dataDirectory: string; root?: string } {
-    const dataDirectory = this.#directory.path;
-    return this.#root === undefined ? { dataDirectory } : { dataDirectory, root: this.#root };
+  get #options(): ServerProcessOptions {
+    const options = { dataDirectory: this.#directory.path, segmentBytesMax: 4_096 };
+    return this.#root === undefined ? options : { ...options, root: this.#root };
   }
+}
+
+/** What a server holds; undefined: it ended before everything was read. */
+async function tagsOf(port: number): Promise<Record<string, number> | undefined> {
+  const client = await RawStoreClient.open(port);
+  const entries = await client.scanAll({});
+  await client.close();
+  return entries && Object.fromEntries([...entries].map(([key, { tag }]) => [key, tag]));
 }

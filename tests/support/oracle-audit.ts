@@ -17,7 +17,10 @@ export function connectionsInOrder(round: Round): Violation[] {
   return violations;
 }
 
-/** Nothing appears that nobody sent: every seq of the round belongs to a write, known or possible. */
+/**
+ * Nothing appears that nobody sent: every seq of the round belongs to a write, known or possible, or to the CHECKPOINT
+ * that the store itself begins each further segment with, unless a crash came between the two.
+ */
 export function seqsAccountedFor(round: Round): Violation[] {
   const violations: Violation[] = [];
   const placed = round.writes.filter(isPlaced).sort((one, other) => one.version - other.version);
@@ -35,8 +38,9 @@ export function seqsAccountedFor(round: Round): Violation[] {
   const possible = round.writes
     .filter((write) => write.version === undefined && !write.isRefused)
     .reduce((sum, { records }) => sum + records, 0);
-  if (unexplained > possible) {
-    const detail = `${unexplained} seqs belong to no known write, and those in flight explain ${possible}`;
+  if (unexplained > possible + round.segmentsBegun) {
+    const explained = `those in flight explain ${possible}, and segments ${round.segmentsBegun}`;
+    const detail = `${unexplained} seqs belong to no known write, ${explained}`;
     violations.push({ rule: "seqs-unaccounted", detail });
   }
   return violations;
@@ -68,23 +72,36 @@ export function conditionsHeld(round: Round): Violation[] {
  */
 export function pagesWhole(round: Round, pages: readonly Page[]): Violation[] {
   const violations: Violation[] = [];
-  for (const page of pages) {
-    let instant = Math.max(0, ...[...page.values()].map((seen) => seen?.version ?? 0));
-    for (let before = -1; before < instant;) {
-      before = instant;
-      for (const [key, seen] of page) {
-        if (seen === undefined) instant = absentFrom(round.lives.get(key)!, instant);
-      }
-    }
-    for (const [key, seen] of page) {
-      const expected = seen && newestBelow(round.lives.get(key)!, instant + 1).version;
-      if (instant < Infinity && (seen === undefined || seen.version === expected)) continue;
-      const shown = [...page].map(([name, entry]) => `${name}@${entry?.version ?? "-"}`).join(" ");
-      violations.push({ rule: "torn-page", detail: `${key} does not belong to the instant of ${shown}` });
+  for (const { entries, seq } of pages) {
+    const instant = seq ?? earliestInstant(round, entries);
+    for (const [key, seen] of entries) {
+      const isRight =
+        seen === undefined
+          ? absentFrom(round.lives.get(key)!, instant) === instant
+          : seen.version === newestBelow(round.lives.get(key)!, instant + 1).version;
+      if (instant < Infinity && isRight) continue;
+      const shown = [...entries].map(([name, entry]) => `${name}@${entry?.version ?? "-"}`).join(" ");
+      const when = seq === undefined ? "" : `seq ${seq}, `;
+      violations.push({
+        rule: "torn-page",
+        detail: `${key} does not belong to the instant of ${when}${shown}`,
+      });
       break;
     }
   }
   return violations;
+}
+
+/** The first at which everything can have been as it was shown, as far as absences go; Infinity: none. */
+function earliestInstant(round: Round, entries: Page["entries"]): number {
+  let instant = Math.max(0, ...[...entries.values()].map((seen) => seen?.version ?? 0));
+  for (let before = -1; before < instant;) {
+    before = instant;
+    for (const [key, seen] of entries) {
+      if (seen === undefined) instant = absentFrom(round.lives.get(key)!, instant);
+    }
+  }
+  return instant;
 }
 
 /** The first instant, from `instant` on, at which a key can be absent. */

@@ -117,4 +117,6 @@ export interface Round {
   /** The store's newest seq when the round began, and now. */
   readonly baseSeq: number;
   readonly currentSeq: number;
+  /** Segments of the log that the store has begun since. */
+  readonly segmentsBegun: number;
 }

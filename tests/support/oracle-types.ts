@@ -30,8 +30,13 @@ export interface Seen {
   readonly tag: number;
 }
 
-/** What one answer showed of several keys at the same instant; undefined: absent. */
-export type Page = ReadonlyMap<string, Seen | undefined>;
+/** What was shown of several keys at the same instant. */
+export interface Page {
+  /** undefined: absent. */
+  readonly entries: ReadonlyMap<string, Seen | undefined>;
+  /** The seq up to which it shows everything; undefined: nobody said. */
+  readonly seq: number | undefined;
+}
 
 export interface Violation {
   readonly rule: Rule;
@@ -55,8 +60,12 @@ export type Rule =
   | "stale-read"
   /** An entry that was seen deleted is back. */
   | "resurrected"
-  /** One answer shows a batch in parts, or a write without an earlier one. */
+  /** One answer shows a batch in parts, or a write without an earlier one, or another instant than it says. */
   | "torn-page"
+  /** What a snapshot shows is not what it showed before. */
+  | "snapshot-changed"
+  /** A copy of the store does not have what was known before it was begun. */
+  | "stale-copy"
   | "version-reused"
   | "version-changed"
   | "version-went-back"

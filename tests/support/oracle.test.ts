@@ -147,6 +147,40 @@ describe("a history is allowed in which", () => {
         oracle.recovered(4, holds(["a", 3, 3]));
       },
     },
+    {
+      name: "each further segment of the log began with a record of the store's own, but for one that a crash cut off",
+      tell: (oracle) => {
+        acked(oracle, 1, put("a", 1));
+        acked(oracle, 3, put("a", 2));
+        oracle.recovered(4, holds(["a", 3, 2]), 4);
+        acked(oracle, 6, put("a", 3));
+        oracle.recovered(6, holds(["a", 6, 3]), 5);
+      },
+    },
+    {
+      name: "a snapshot shows what was there at its seq, however late it is read",
+      tell: (oracle) => {
+        acked(oracle, 1, put("a", 1));
+        acked(oracle, 2, put("b", 2));
+        const since = oracle.beginRead();
+        oracle.sawSeq(2);
+        acked(oracle, 3, put("a", 3));
+        acked(oracle, 4, remove("b"));
+        oracle.sawPage(since, new Map([...holds(["a", 1, 1], ["b", 2, 2]), ["c", undefined]]), 2);
+        oracle.recovered(4, holds(["a", 3, 3]));
+      },
+    },
+    {
+      name: "a copy has all that was known when it was begun, and some of what came later",
+      tell: (oracle) => {
+        acked(oracle, 1, put("a", 1));
+        const begun = oracle.beginCopy();
+        acked(oracle, 2, put("b", 2));
+        acked(oracle, 3, put("a", 3));
+        oracle.sawCopy(begun, 2, holds(["a", 1, 1], ["b", 2, 2]));
+        oracle.recovered(3, holds(["a", 3, 3], ["b", 2, 2]));
+      },
+    },
   ]);
 });
 
@@ -321,6 +355,23 @@ describe("a crash breaks the promise when", () => {
       expected: ["seqs-unaccounted"],
     },
     {
+      name: "more records of the store's own are there than it began segments",
+      tell: (oracle) => {
+        acked(oracle, 3, put("a", 1));
+        oracle.recovered(3, holds(["a", 3, 1]), 2);
+      },
+      expected: ["seqs-unaccounted"],
+    },
+    {
+      name: "the store's seq is behind that of a snapshot",
+      tell: (oracle) => {
+        oracle.send(1, [put("a", 1)]);
+        oracle.sawSeq(1);
+        oracle.recovered(0, holds());
+      },
+      expected: ["seq-went-back"],
+    },
+    {
       name: "the store's seq is behind an acknowledged one",
       tell: (oracle) => {
         acked(oracle, 1, put("a", 1));
@@ -409,6 +460,74 @@ describe("a running store breaks the promise when", () => {
         oracle.sawEntry(oracle.beginRead(), "a", { version: 1, tag: 1 });
       },
       expected: ["resurrected"],
+    },
+    {
+      name: "a snapshot shows a version that was already overwritten at its seq",
+      tell: (oracle) => {
+        const since = oracle.beginRead();
+        acked(oracle, 1, put("a", 1));
+        acked(oracle, 2, put("a", 2));
+        oracle.sawPage(since, holds(["a", 1, 1]), 2);
+        oracle.recovered(2, holds(["a", 2, 2]));
+      },
+      expected: ["torn-page"],
+    },
+    {
+      name: "a snapshot shows a version that came after its seq",
+      tell: (oracle) => {
+        const since = oracle.beginRead();
+        acked(oracle, 1, put("a", 1));
+        acked(oracle, 2, put("a", 2));
+        oracle.sawPage(since, holds(["a", 2, 2]), 1);
+        oracle.recovered(2, holds(["a", 2, 2]));
+      },
+      expected: ["torn-page"],
+    },
+    {
+      name: "a snapshot shows absence where the key was deleted after its seq only",
+      tell: (oracle) => {
+        const since = oracle.beginRead();
+        acked(oracle, 1, put("a", 1));
+        acked(oracle, 2, remove("a"));
+        oracle.sawPage(since, new Map([["a", undefined]]), 1);
+        oracle.recovered(2, holds());
+      },
+      expected: ["torn-page"],
+    },
+    {
+      name: "a snapshot shows something else when it is read again",
+      tell: (oracle) => oracle.snapshotChanged(1, "a", { version: 1, tag: 1 }, undefined),
+      expected: ["snapshot-changed"],
+    },
+    {
+      name: "a copy ends before what was known when it was begun",
+      tell: (oracle) => {
+        acked(oracle, 1, put("a", 1));
+        acked(oracle, 2, put("b", 2));
+        oracle.sawCopy(oracle.beginCopy(), 1, holds(["a", 1, 1], ["b", 2, 2]));
+        oracle.recovered(2, holds(["a", 1, 1], ["b", 2, 2]));
+      },
+      expected: ["stale-copy", "torn-page"],
+    },
+    {
+      name: "a copy lacks what was acknowledged before it was begun",
+      tell: (oracle) => {
+        acked(oracle, 1, put("a", 1));
+        acked(oracle, 2, put("b", 2));
+        oracle.sawCopy(oracle.beginCopy(), 2, holds(["b", 2, 2]));
+        oracle.recovered(2, holds(["a", 1, 1], ["b", 2, 2]));
+      },
+      expected: ["stale-read", "resurrected", "torn-page"],
+    },
+    {
+      name: "a copy holds what the store does not",
+      tell: (oracle) => {
+        const begun = oracle.beginCopy();
+        oracle.send(1, [put("a", 1)]);
+        oracle.sawCopy(begun, 1, holds(["a", 1, 1]));
+        oracle.recovered(1, holds());
+      },
+      expected: ["lost-write"],
     },
     {
       name: "two connections' reads see two writes in different orders",

@@ -29,6 +29,8 @@ export class Oracle {
   /** The store's newest seq when the round began, and the newest that anybody has seen since. */
   #baseSeq = 0;
   #knownSeq = 0;
+  /** The newest segment of the log when the round began. */
+  #baseSegment = 1;
   /** Counts events: what was known before a call began is what the call must not fall behind. */
   #now = 0;
 
@@ -122,17 +124,52 @@ export class Oracle {
     life.witnessAbsence(this.#now, floor.version);
   }
 
-  /** What one answer showed of several keys, all at the same instant; undefined: absent. */
-  sawPage(since: number, page: ReadonlyMap<string, Seen | undefined>): void {
-    for (const [key, seen] of page) {
+  /** What was shown of several keys, all at the same instant, undefined: absent. `seq`: which instant, if it was said. */
+  sawPage(since: number, entries: Page["entries"], seq?: number): void {
+    if (seq !== undefined) this.sawSeq(seq);
+    for (const [key, seen] of entries) {
       if (seen === undefined) this.sawAbsence(since, key);
       else this.sawEntry(since, key, seen);
     }
-    if (this.#pages.length < pagesKept) this.#pages.push(new Map(page));
+    if (this.#pages.length < pagesKept) this.#pages.push({ entries: new Map(entries), seq });
   }
 
-  /** All that the store holds after a restart, while nobody writes. Judges the round and begins the next. */
-  recovered(currentSeq: number, entries: ReadonlyMap<string, Seen>): void {
+  /** Everybody who was told a seq knows that all up to it has happened, and lasts. */
+  sawSeq(seq: number): void {
+    this.#now++;
+    this.#know(seq);
+  }
+
+  /** A snapshot was read once more, and shows this of a key, where it showed something else before. */
+  snapshotChanged(seq: number, key: string, before: Seen | undefined, after: Seen | undefined): void {
+    const shown = (seen: Seen | undefined) => (seen === undefined ? "absence" : `version ${seen.version}`);
+    const detail = `the snapshot of seq ${seq} showed ${shown(before)} of ${key}, and then ${shown(after)}`;
+    this.#violated("snapshot-changed", detail);
+  }
+
+  /** The moment at which a copy of the store is begun, to be handed in with what the copy holds. */
+  beginCopy(): CopyBegun {
+    return { since: this.beginRead(), seq: this.#knownSeq };
+  }
+
+  /** All that a copy of the store holds, and up to which seq it says to hold everything. */
+  sawCopy(begun: CopyBegun, seq: number, entries: ReadonlyMap<string, Seen>): void {
+    if (seq < begun.seq) {
+      this.#violated(
+        "stale-copy",
+        `the copy ends at seq ${seq}, but ${begun.seq} was known before it was begun`,
+      );
+    }
+    const page = new Map<string, Seen | undefined>(entries);
+    for (const key of this.#lives.keys()) if (!page.has(key)) page.set(key, undefined);
+    this.sawPage(begun.since, page, seq);
+  }
+
+  /**
+   * All that the store holds after a restart, while nobody writes, and its newest segment of the log, each of which but
+   * the first begins with a record of the store's own. Judges the round and begins the next.
+   */
+  recovered(currentSeq: number, entries: ReadonlyMap<string, Seen>, segmentNumber = this.#baseSegment): void {
     this.#now++;
     if (currentSeq < this.#knownSeq) {
       this.#violated("seq-went-back", `the store is at seq ${currentSeq}, but ${this.#knownSeq} was seen`);
@@ -147,7 +184,10 @@ export class Oracle {
       }
       this.#identify(key, seen);
     }
-    const round = { writes: this.#writes, lives: this.#lives, entries, baseSeq: this.#baseSeq, currentSeq };
+    const segmentsBegun = segmentNumber - this.#baseSegment;
+    this.#baseSegment = segmentNumber;
+    const seqs = { baseSeq: this.#baseSeq, currentSeq, segmentsBegun };
+    const round = { writes: this.#writes, lives: this.#lives, entries, ...seqs };
     for (const [key, life] of this.#lives) {
       const { version, isPut, absentAbove, write } = life.newest;
       const seen = entries.get(key);
@@ -252,6 +292,12 @@ export class Oracle {
   #violated(rule: Rule, detail: string): void {
     this.violations.push({ rule, detail });
   }
+}
+
+/** What was known when a copy of the store was begun. */
+export interface CopyBegun {
+  readonly since: number;
+  readonly seq: number;
 }
 
 /** Pages are looked at again when the round is over; a round with more of them is not worth the memory. */

@@ -55,7 +55,7 @@ export const removals = {
     },
   ],
   "the directory is not synced behind a new segment": [
-    { file: "src/wal/directory.ts", from: "  await fileSystem.syncDirectory(directory);\n", to: "" },
+    { file: "src/vfs/publish.ts", from: "  await fileSystem.syncDirectory(directory);\n", to: "" },
   ],
   "the chain is not checked": [
     {

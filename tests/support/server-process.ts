@@ -11,8 +11,10 @@ export interface ServerProcessOptions {
   readonly dataDirectory: string;
   /** Default: "always". */
   readonly sync?: string;
-  /** Tiny ones make a server cross segments all the time. Default: the server's own. */
+  /** Tiny ones make a server flush and compact all the time. Default: the server's own. */
   readonly segmentBytesMax?: number | undefined;
+  /** For blocks of tables. Default: the server's own. */
+  readonly cacheBytesMax?: number | undefined;
   /** Words before the command: a tracer. */
   readonly under?: readonly string[];
   /** Preloaded into the server instead of what ends it together with the test. */
@@ -30,17 +32,15 @@ export class ServerProcess implements AsyncDisposable {
   readonly #isTraced: boolean;
 
   constructor(options: ServerProcessOptions) {
-    const { dataDirectory, sync = "always", segmentBytesMax, under = [], preload = endWithParent } = options;
+    const { dataDirectory, sync = "always", under = [], preload = endWithParent } = options;
     const root = options.root ?? sourceRoot;
-    const segments =
-      segmentBytesMax === undefined ? {} : { HOLDFAST_SEGMENT_BYTES_MAX: `${segmentBytesMax}` };
     const serve = ["serve", "--data", dataDirectory, "--listen", "127.0.0.1:0", "--sync", sync];
     this.#isTraced = under.length > 0;
     this.#child = Bun.spawn(
       [...under, process.execPath, "--preload", preload, join(root, "src/main.ts"), ...serve],
       {
         cwd: root,
-        env: { ...process.env, ...segments },
+        env: { ...process.env, ...sizesOf(options) },
         stdin: "pipe",
         stdout: "pipe",
         stderr: "pipe",
@@ -67,6 +67,19 @@ export class ServerProcess implements AsyncDisposable {
   /** What it has written to stderr, once it has ended. */
   get stderr(): Promise<string> {
     return this.#stderr;
+  }
+
+  /** Does something that the server must outlive; if it ends, the failure tells what the server said. */
+  async unlessItEnds<T>(act: () => Promise<T>): Promise<T> {
+    try {
+      return await act();
+    } catch (error) {
+      // Whoever lost the connection may know a moment before the process is gone.
+      const exitCode = await Promise.race([this.exited, Bun.sleep(500)]);
+      if (typeof exitCode !== "number") throw error;
+      const story = `The server ended with ${exitCode}: ${await this.#stderr}`;
+      throw new Error(story, { cause: error });
+    }
   }
 
   /** The pid of the server itself, also under a tracer. */
@@ -104,6 +117,13 @@ export async function startServer(options: ServerProcessOptions): Promise<Runnin
 }
 
 export type RunningServerProcess = ServerProcess & { readonly port: number };
+
+function sizesOf({ segmentBytesMax, cacheBytesMax }: ServerProcessOptions): Record<string, string> {
+  return {
+    ...(segmentBytesMax === undefined ? {} : { HOLDFAST_SEGMENT_BYTES_MAX: `${segmentBytesMax}` }),
+    ...(cacheBytesMax === undefined ? {} : { HOLDFAST_CACHE_BYTES_MAX: `${cacheBytesMax}` }),
+  };
+}
 
 async function firstLineOf(stream: ReadableStream<Uint8Array>): Promise<string | undefined> {
   let text = "";

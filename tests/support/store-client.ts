@@ -12,8 +12,21 @@ export interface StoreClient {
   /** `null`: absent. `undefined`, here and below: no answer came. */
   get(key: string): Promise<Seen | null | undefined>;
   getMany(keys: readonly string[]): Promise<ReadPage | undefined>;
+  /** The whole range, over as many pages as it takes. */
   scan(range: KeyRange): Promise<ReadPage | undefined>;
+  snapshot(): Promise<StoreSnapshot | undefined>;
   /** Once the server is gone, or nobody needs it any more. */
+  close(): Promise<void>;
+}
+
+/** The store as it was at one moment. */
+export interface StoreSnapshot {
+  /** It shows everything up to this seq, and nothing else. */
+  readonly seq: number;
+  get(key: string): Promise<Seen | null | undefined>;
+  getMany(keys: readonly string[]): Promise<ReadPage | undefined>;
+  /** In pages of so many entries, where the client may choose. */
+  scan(range: KeyRange, pageEntries: number): Promise<ReadPage | undefined>;
   close(): Promise<void>;
 }
 

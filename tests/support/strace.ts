@@ -72,12 +72,27 @@ export const outputCalls = [
   "sendfile",
 ] as const;
 
-/** Everything below a data directory that a server with few segments may touch, for `paths`. */
-export function pathsOf(dataDirectory: string): string[] {
-  const wal = join(dataDirectory, "wal");
-  const numbers = Array.from({ length: 20 }, (_, index) => String(index + 1).padStart(12, "0"));
-  const segments = numbers.flatMap((number) => [join(wal, `${number}.wal`), join(wal, `${number}.wal.tmp`)]);
-  return [join(dataDirectory, ".."), dataDirectory, wal, join(wal, "LOCK"), ...segments];
+/** Some of a store's paths, for `paths`: an injection counts the calls on them alone. */
+export type StorePart = "everything" | "tables";
+
+/** Every path that a server may touch which has not been through much. */
+export function pathsOf(dataDirectory: string, part: StorePart): string[] {
+  const tables = numbered(join(dataDirectory, "tables"), tableNumberMax, ".table");
+  if (part === "tables") return tables;
+  const log = numbered(join(dataDirectory, "wal"), 30, ".wal");
+  const manifests = numbered(join(dataDirectory, "manifest"), 30, ".manifest");
+  const lock = join(dataDirectory, "wal", "LOCK");
+  return [join(dataDirectory, ".."), dataDirectory, lock, ...log, ...manifests, ...tables];
+}
+
+/** Each flush and each merge reserves more numbers than it needs, so that few of them ever stand for a file. */
+const tableNumberMax = 2_000;
+
+/** A directory, and the files in it, finished and unfinished ones. */
+function numbered(directory: string, numberMax: number, ending: string): string[] {
+  const numbers = Array.from({ length: numberMax }, (_, index) => String(index + 1).padStart(12, "0"));
+  const names = numbers.map((number) => join(directory, `${number}${ending}`));
+  return [directory, ...names.flatMap((name) => [name, `${name}.tmp`])];
 }
 
 /** Preloaded into a server whose syncs are counted: they are all made by one thread then. */

@@ -258,6 +258,20 @@ const cases: Case[] = [
     finds: /a read of version 1/,
   },
   {
+    name: "a page that opens a snapshot and shows too much is found",
+    lines: [
+      ...boot,
+      writeGroup(1),
+      send(frame(3, 0, [Buffer.from("k"), 1, Buffer.from("v")], true, 1234567)),
+    ],
+    finds: /a read of version 1/,
+  },
+  {
+    name: "a snapshot of what is not durable is found",
+    lines: [...boot, writeGroup(1), send(frame(3, 0, 2 ** 50, 1, 30_000))],
+    finds: /a read of version 1/,
+  },
+  {
     name: "a conflict that shows too much is found",
     lines: [...boot, writeGroup(1), send(frame(3, 6, "Cannot put", 0, 1, 0))],
     finds: /a read of version 1/,

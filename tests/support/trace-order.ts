@@ -99,9 +99,9 @@ class ResponseStream {
 function versionsOf(message: unknown[]): { kind: "acknowledged" | "shown"; list: number[] } {
   const [, code, first, second, third] = message;
   if (code === status.CONFLICT) return { kind: "shown", list: [Number((message as number[])[4])] };
-  if (code !== status.OK || third !== undefined) return { kind: "shown", list: [] };
+  if (code !== status.OK) return { kind: "shown", list: [] };
   if (message.length === 3 && typeof first === "number") return { kind: "acknowledged", list: [first] };
-  if (message.length === 4 && Array.isArray(first)) {
+  if (Array.isArray(first)) {
     // A page: [key, version, value, …] of a scan, or [version, value, …] of a getMany.
     const isScan = first[0] instanceof Uint8Array;
     return {
@@ -109,6 +109,8 @@ function versionsOf(message: unknown[]): { kind: "acknowledged" | "shown"; list:
       list: first.filter((_, index) => index % (isScan ? 3 : 2) === (isScan ? 1 : 0)).map(Number),
     };
   }
+  // A snapshot, with its lease, is of a seq, and shows that everything up to it has happened.
+  if (message.length === 5 && typeof third === "number") return { kind: "shown", list: [Number(second)] };
   const isEntry = typeof first === "number" && (second === null || second instanceof Uint8Array);
   return { kind: "shown", list: message.length === 4 && isEntry ? [first] : [] };
 }

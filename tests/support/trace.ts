@@ -72,6 +72,18 @@ export function stringsOf(call: SystemCall): Buffer[] {
   return [...call.argumentText.matchAll(/"((?:\\x[0-9a-f]{2})*)"/g)].map((match) => unhex(match[1]!));
 }
 
+/** The path that a call works on, by descriptor or by name: for a rename, the old one. */
+export function pathOf(call: SystemCall): string {
+  return descriptorOf(call) || String(stringsOf(call)[0] ?? "");
+}
+
+/** Where in a store a call works, without numbers: "wal/*.wal.tmp", "tables"; undefined: elsewhere. */
+export function placeOf(call: SystemCall, dataDirectory: string): string | undefined {
+  const path = pathOf(call);
+  if (path !== dataDirectory && !path.startsWith(`${dataDirectory}/`)) return undefined;
+  return path.slice(dataDirectory.length + 1).replace(/\d{12}/, "*");
+}
+
 /** The last argument, as a number: where a pwrite64 writes, or to where ftruncate cuts. */
 export function lastNumberOf(call: SystemCall): number {
   return Number(/(-?\d+)$/.exec(call.argumentText)![1]);

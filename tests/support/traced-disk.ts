@@ -3,6 +3,7 @@ import { groupHeaderBytes, segmentHeaderBytes } from "../../src/wal/format.ts";
 import { decodeGroupHeader, saltSeed } from "../../src/wal/group-header.ts";
 import { decodeSegmentHeader } from "../../src/wal/segment-header.ts";
 import { descriptorOf, lastNumberOf, stringsOf, type SystemCall } from "./trace.ts";
+import { whyKept, type DurableFile, type DurableFiles } from "./traced-pruning.ts";
 
 /**
  * What a disk is bound to hold after a power cut, worked out from the system calls alone, by the letter of POSIX:
@@ -12,8 +13,10 @@ import { descriptorOf, lastNumberOf, stringsOf, type SystemCall } from "./trace.
  *  - a name is durable once an fsync of its directory that began after the create or the rename returned 0, and
  *    likewise for the directories above that were created meanwhile;
  *  - bytes whose sync failed are not there at all, until they are written again.
+ *
+ * What must not be renamed yet, or deleted, is a violation here; what must not be answered yet is known by `durableSeq`.
  */
-export class TracedDisk {
+export class TracedDisk implements DurableFiles {
   readonly violations: { readonly line: number; readonly detail: string }[] = [];
   /** Every record up to this seq is durable. */
   durableSeq = 0;
@@ -21,6 +24,14 @@ export class TracedDisk {
   /** Directories and files whose names may still be forgotten. */
   readonly #volatileNames = new Set<string>();
   readonly #syncs = new Map<SystemCall, { path: string; writtenBytes: number; names: string[] }>();
+
+  file(path: string): DurableFile | undefined {
+    return this.#files.get(path);
+  }
+
+  durablePaths(directory: string): string[] {
+    return [...this.#files.keys()].filter((path) => dirname(path) === directory && this.#isNameDurable(path));
+  }
 
   begin(call: SystemCall): void {
     if (call.name !== "fsync" && call.name !== "fdatasync") return;
@@ -50,8 +61,7 @@ export class TracedDisk {
         return;
       }
       case "unlink":
-        this.#files.delete(strings()[0]!);
-        this.#volatileNames.delete(strings()[0]!);
+        this.#unlink(call, strings()[0]!);
         return;
       case "pwrite64":
         this.#files
@@ -89,6 +99,14 @@ export class TracedDisk {
     this.#volatileNames.add(to);
   }
 
+  #unlink(call: SystemCall, path: string): void {
+    const reason = whyKept(this, path);
+    if (reason !== undefined)
+      this.violations.push({ line: call.begin, detail: `${path} is deleted: ${reason}` });
+    this.#files.delete(path);
+    this.#volatileNames.delete(path);
+  }
+
   #synced(call: SystemCall): void {
     const { path, writtenBytes, names } = this.#syncs.get(call)!;
     for (const name of names) this.#volatileNames.delete(name);
@@ -117,10 +135,22 @@ export class TracedDisk {
 }
 
 /** Bytes written from the front without a gap, and how many of them are durable. */
-class TracedFile {
+class TracedFile implements DurableFile {
   durableBytes = 0;
   writtenBytes = 0;
   #content: Buffer = Buffer.alloc(0);
+
+  get durableContent(): Buffer {
+    return this.#content.subarray(0, this.durableBytes);
+  }
+
+  get isDurable(): boolean {
+    return this.durableBytes === this.#content.length;
+  }
+
+  get lastSeq(): number {
+    return Math.max(0, ...[...this.groups()].map((group) => group.lastSeq));
+  }
 
   write(offset: number, bytes: Buffer): void {
     const end = offset + bytes.length;

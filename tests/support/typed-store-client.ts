@@ -1,4 +1,11 @@
-import { codecs, connect, ConflictError, HoldfastError, type Database } from "../../client/client.ts";
+import {
+  codecs,
+  connect,
+  ConflictError,
+  HoldfastError,
+  type Database,
+  type Snapshot,
+} from "../../client/client.ts";
 import type { Seen } from "./oracle-types.ts";
 import {
   isWithin,
@@ -6,6 +13,7 @@ import {
   type ReadPage,
   type SizedOperation,
   type StoreClient,
+  type StoreSnapshot,
   type WriteAnswer,
 } from "./store-client.ts";
 import { taggedValue, tagOf } from "./tagged-value.ts";
@@ -38,28 +46,19 @@ export class TypedStoreClient implements StoreClient {
   }
 
   get(key: string): Promise<Seen | null | undefined> {
-    return unlessLost(async () => {
-      const entry = await this.database.getEntry(key);
-      return entry === undefined ? null : seenOf(entry);
-    });
+    return get(this.database, key);
   }
 
   getMany(keys: readonly string[]): Promise<ReadPage | undefined> {
-    return unlessLost(async () => {
-      // The typed getMany leaves versions out, so that it is asked for entries one by one, in one tick.
-      const found = await Promise.all(keys.map((key) => this.database.getEntry(key)));
-      const entries = new Map<string, Seen>();
-      for (const [index, entry] of found.entries()) if (entry) entries.set(keys[index]!, seenOf(entry));
-      return { entries, covers: (key: string) => keys.includes(key), isOneInstant: false };
-    });
+    return getMany(this.database, keys, false);
   }
 
   scan(range: KeyRange): Promise<ReadPage | undefined> {
-    return unlessLost(async () => {
-      const entries = new Map<string, Seen>();
-      for await (const entry of this.database.scan(range)) entries.set(entry.key, seenOf(entry));
-      return { entries, covers: (key: string) => isWithin(range, key), isOneInstant: false };
-    });
+    return scan(this.database, range);
+  }
+
+  snapshot(): Promise<StoreSnapshot | undefined> {
+    return unlessLost(async () => snapshotOf(await this.database.snapshot()));
   }
 
   close(): Promise<void> {
@@ -82,6 +81,47 @@ export class TypedStoreClient implements StoreClient {
     }
     return batch.commit();
   }
+}
+
+function snapshotOf(snapshot: Snapshot<Uint8Array>): StoreSnapshot {
+  return {
+    seq: snapshot.seq,
+    get: (key) => get(snapshot, key),
+    getMany: (keys) => getMany(snapshot, keys, true),
+    scan: (range) => scan(snapshot, range),
+    close: () => snapshot.close(),
+  };
+}
+
+type Readable = Pick<Database<Uint8Array>, "getEntry" | "scan">;
+
+function get(from: Readable, key: string): Promise<Seen | null | undefined> {
+  return unlessLost(async () => {
+    const entry = await from.getEntry(key);
+    return entry === undefined ? null : seenOf(entry);
+  });
+}
+
+/** The typed getMany leaves versions out, so that it is asked for entries one by one, in one tick. */
+function getMany(
+  from: Readable,
+  keys: readonly string[],
+  isOneInstant: boolean,
+): Promise<ReadPage | undefined> {
+  return unlessLost(async () => {
+    const found = await Promise.all(keys.map((key) => from.getEntry(key)));
+    const entries = new Map<string, Seen>();
+    for (const [index, entry] of found.entries()) if (entry) entries.set(keys[index]!, seenOf(entry));
+    return { entries, covers: (key: string) => keys.includes(key), isOneInstant };
+  });
+}
+
+function scan(from: Readable, range: KeyRange): Promise<ReadPage | undefined> {
+  return unlessLost(async () => {
+    const entries = new Map<string, Seen>();
+    for await (const entry of from.scan(range)) entries.set(entry.key, seenOf(entry));
+    return { entries, covers: (key: string) => isWithin(range, key), isOneInstant: true };
+  });
 }
 
 /** The answer of a read, or undefined if the connection was lost or the client closed before it came. */

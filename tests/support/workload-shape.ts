@@ -4,6 +4,8 @@ import { randomBelow, type Random } from "../../src/lib/random.ts";
 export interface WorkloadShape {
   readonly writers: number;
   readonly readers: number;
+  /** Clients that hold snapshots and read them again and again. */
+  readonly snapshotReaders: number;
   /** How many of the writers go through the typed client; the others speak the protocol themselves. */
   readonly typedWriters: number;
   /** Requests that a writer keeps in flight. */
@@ -15,8 +17,17 @@ export interface WorkloadShape {
   readonly batchShare: number;
   readonly deleteShare: number;
   readonly conditionShare: number;
-  /** Undefined: the server's own, so that one segment takes everything. */
+  /**
+   * Memtables, tables, levels and the manifest have sizes that follow from it. Undefined: the server's own, so that one
+   * segment takes everything.
+   */
   readonly segmentBytesMax: number | undefined;
+  /** Undefined: the server's own, in which all tables have room. */
+  readonly cacheBytesMax: number | undefined;
+  /** A backup is made meanwhile. */
+  readonly hasBackup: boolean;
+  /** The server is not killed, but told to end when all is answered. */
+  readonly endsInOrder: boolean;
   /** The kill follows when so many writes are acknowledged, or at least one is and so much time has passed. */
   readonly killAfterAcks: number;
   readonly killAfterMs: number;
@@ -31,6 +42,7 @@ export function randomShape(random: Random): WorkloadShape {
   return {
     writers,
     readers: 1 + randomBelow(random, 4),
+    snapshotReaders: randomBelow(random, 4),
     typedWriters: randomBelow(random, 1 + writers / 2),
     depth: valueBytesMax > 10_000 ? pick(1, 4) : pick(1, 2, 8, 16, 64),
     keyCount: pick(4, 16, 64, 256),
@@ -39,11 +51,19 @@ export function randomShape(random: Random): WorkloadShape {
     batchShare: pick(0, 10, 30, 60),
     deleteShare: pick(0, 10, 30),
     conditionShare: pick(0, 10, 40),
-    segmentBytesMax: pick(undefined, undefined, 4_096, 65_536, 1_048_576),
+    segmentBytesMax: pick(4_096, 4_096, 8_192, 16_384, 32_768, 65_536, 1_048_576, undefined),
+    cacheBytesMax: pick(undefined, 65_536),
+    hasBackup: randomBelow(random, 6) === 0,
+    endsInOrder: randomBelow(random, 12) === 0,
     // Most kills come early, where first writes, rotations and idle seals are.
-    killAfterMs: 10 + Math.floor(700 * (random.uint32() / 2 ** 32) ** 2),
-    killAfterAcks: Math.floor(10 ** (5 * (random.uint32() / 2 ** 32))) - 1,
+    killAfterMs: 10 + Math.floor(2_500 * fraction(random) ** 3),
+    killAfterAcks: pick(Infinity, Math.floor(10 ** (5 * fraction(random))) - 1),
   };
+}
+
+/** From 0 to 1. */
+function fraction(random: Random): number {
+  return random.uint32() / 2 ** 32;
 }
 
 export function describeShape(shape: WorkloadShape): string {

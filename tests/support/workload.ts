@@ -2,6 +2,7 @@ import { randomBelow, seededRandom, type Random } from "../../src/lib/random.ts"
 import type { Oracle } from "./oracle.ts";
 import type { Seen } from "./oracle-types.ts";
 import { RawStoreClient } from "./raw-store-client.ts";
+import { SnapshotReader, type WorkDone } from "./snapshot-reader.ts";
 import type { ReadPage, SizedOperation, StoreClient } from "./store-client.ts";
 import { valueBytesMin } from "./tagged-value.ts";
 import { TypedStoreClient } from "./typed-store-client.ts";
@@ -27,50 +28,64 @@ export class Workload {
   readonly #tags: TagSource;
   /** What was last heard of each key's version, from anybody: what conditions are made of. */
   readonly #versions = new Map<string, number>();
+  /** Those who hold snapshots. */
+  readonly snapshotReaders: SnapshotReader[] = [];
+  readonly #workDone: () => WorkDone;
   readonly #clients: StoreClient[] = [];
   readonly #lanes: Promise<void>[] = [];
   #isStopped = false;
 
-  constructor(options: { oracle: Oracle; shape: WorkloadShape; seed: number; tags: TagSource }) {
+  constructor(options: WorkloadOptions) {
     this.#oracle = options.oracle;
     this.#shape = options.shape;
     this.#seed = options.seed;
     this.#tags = options.tags;
+    this.#workDone = options.workDone ?? (() => ({ flushes: 0, compactions: 0 }));
     this.#keys = keysOf(options.shape.keyCount);
   }
 
   /** Connects everybody and lets them begin. */
   async start(port: number): Promise<void> {
-    const { writers, readers, typedWriters, depth } = this.#shape;
+    const { writers, readers, snapshotReaders, typedWriters, depth } = this.#shape;
     const clients = await Promise.all(
-      Array.from({ length: writers + readers }, (_, index) =>
-        index < typedWriters ? TypedStoreClient.open(port) : RawStoreClient.open(port),
-      ),
+      Array.from({ length: writers + readers + snapshotReaders }, (_, index) => {
+        const isTyped = index < typedWriters || (index >= writers + readers && index % 2 === 0);
+        return isTyped ? TypedStoreClient.open(port) : RawStoreClient.open(port);
+      }),
     );
     this.#clients.push(...clients);
     for (const [connection, client] of clients.entries()) {
       const random = seededRandom(this.#seed + connection * 0x9e37_79b9);
-      const lanes = connection < writers ? depth : readerDepth;
-      for (let lane = 0; lane < lanes; lane++) {
-        this.#lanes.push(
-          connection < writers ? this.#write(client, connection, random) : this.#read(client, random),
-        );
+      if (connection < writers) {
+        for (let lane = 0; lane < depth; lane++) this.#lanes.push(this.#write(client, connection, random));
+      } else if (connection < writers + readers) {
+        for (let lane = 0; lane < readerDepth; lane++) this.#lanes.push(this.#read(client, random));
+      } else {
+        const [oracle, keys, workDone] = [this.#oracle, this.#keys, this.#workDone];
+        const reader = new SnapshotReader({ oracle, client, random, keys, workDone });
+        this.snapshotReaders.push(reader);
+        this.#lanes.push(reader.run());
       }
     }
   }
 
   /** No new request; resolves when every one that was sent is answered, or its connection is gone. */
   async finish(): Promise<void> {
-    this.#isStopped = true;
+    this.#stop();
     await Promise.all(this.#lanes);
     await this.close();
   }
 
   /** Ends everything, once the server is dead. */
   async close(): Promise<void> {
-    this.#isStopped = true;
+    this.#stop();
     await Promise.all(this.#clients.map((client) => client.close()));
     await Promise.all(this.#lanes);
+  }
+
+  #stop(): void {
+    this.#isStopped = true;
+    for (const reader of this.snapshotReaders) reader.stop();
   }
 
   async #write(client: StoreClient, connection: number, random: Random): Promise<void> {
@@ -157,6 +172,15 @@ export class Workload {
   #randomKey(random: Random): string {
     return this.#keys[randomBelow(random, this.#keys.length)]!;
   }
+}
+
+export interface WorkloadOptions {
+  readonly oracle: Oracle;
+  readonly shape: WorkloadShape;
+  readonly seed: number;
+  readonly tags: TagSource;
+  /** What the server has done so far, as far as anybody has heard. */
+  readonly workDone?: () => WorkDone;
 }
 
 /** Requests that a reader keeps in flight. */
