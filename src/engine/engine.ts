@@ -261,6 +261,7 @@ export class Engine implements Store {
     try {
       await housekeeping.close(closed);
       await this.#writer.close(closed);
+      if (this.#fault === undefined) await tables.noteSegment(this.#writer.active.number);
     } finally {
       await tables.close();
       ownership.release();

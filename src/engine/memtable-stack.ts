@@ -23,6 +23,8 @@ export class MemtableStack {
   entry = -1;
   readonly hashSeed: number;
   #keepVersionsThrough = 0;
+  /** Its arrays serve the next one: new ones would cost thousands of page faults, and garbage. */
+  #dropped: Memtable | undefined;
 
   constructor(hashSeed: number) {
     this.hashSeed = hashSeed;
@@ -31,9 +33,13 @@ export class MemtableStack {
 
   /** A new segment begins: what is written from here on has versions above `seqBefore` and lies in `bytes`. */
   begin(segmentNumber: number, bytes: Buffer, seqBefore: number): void {
-    // Segments of one store are much alike: room for as many keys as the last one had saves most of the growing.
-    const entriesExpected = this.newest.entryCount;
-    this.newest = new Memtable({ bytes, seqBefore, hashSeed: this.hashSeed, entriesExpected });
+    // Segments of one store are much alike: room for as many keys as the last one had saves most of the growing, and
+    // where that one was scanned, this one will be.
+    const { entryCount: entriesExpected, isScanned: ordersAhead } = this.newest;
+    const { hashSeed } = this;
+    const reuse = this.#dropped;
+    this.#dropped = undefined;
+    this.newest = new Memtable({ bytes, seqBefore, hashSeed, entriesExpected, ordersAhead, reuse });
     this.newest.keepVersionsThrough = this.#keepVersionsThrough;
     this.stacked.push({ memtable: this.newest, segmentNumber, source: undefined });
   }
@@ -44,6 +50,7 @@ export class MemtableStack {
     assert(oldest?.segmentNumber === segmentNumber, "memtables become tables in the order of their segments");
     assert(this.stacked.length > 0, "the memtable that is written to stays");
     this.memtable = undefined;
+    this.#dropped = oldest.memtable;
     return oldest.memtable.bytes;
   }
 

@@ -184,6 +184,7 @@ async function settleTables(
   const { segmentBytesMax = segmentBytesMaxDefault } = options;
   const directories = storeDirectories(options.directory);
   const manifestOptions = {
+    segmentNumber: writer.active.number,
     assertInPlace: () => ownership.assertInPlace(),
     manifestBytesMax: options.manifestBytesMax ?? Math.min(manifestBytesMax, segmentBytesMax),
   };

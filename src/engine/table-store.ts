@@ -119,6 +119,16 @@ export class TableStore {
     }
   }
 
+  /**
+   * Has the manifest know that the log has come to this segment, so that a start misses it if it is gone. Not where the
+   * disk is too full for an edit: the log itself is whole without.
+   */
+  async noteSegment(segmentNumber: number): Promise<void> {
+    if (segmentNumber <= this.#state.segmentNumber) return;
+    if (this.#fileSystem.freeBytes(this.directory) < 2 * this.manifestBytes) return;
+    await this.change(() => ({ added: [], removed: [], coveredSeq: this.coveredSeq, segmentNumber }));
+  }
+
   async #change(change: TableChange, effective: () => void): Promise<void> {
     const manifest = this.#manifest!;
     const present = new Map([...this.set].map((table) => [table.entry.number, table]));

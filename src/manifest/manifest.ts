@@ -19,6 +19,8 @@ export interface ManifestOptions {
    * path, so whoever moved the directory may have put another store there.
    */
   assertInPlace?: () => void;
+  /** The segment of the log that is written to, durably there: the manifest says at least this one. */
+  segmentNumber?: number;
 }
 
 /** What a manifest begins with: nothing but whose it is, or for a copy of a store the whole state. */
@@ -58,7 +60,9 @@ export async function openManifest(
 ): Promise<Manifest | undefined> {
   const reading = readManifest(fileSystem, directory);
   if (reading === undefined) return undefined;
-  const { state, number, editNumber, torn } = reading;
+  const { number, editNumber, torn } = reading;
+  const segmentNumber = Math.max(reading.state.segmentNumber, options.segmentNumber ?? 0);
+  const state = { ...reading.state, segmentNumber };
   const live = new LiveState(state.storeId, state.hashSeed);
   const problem = live.apply(stateAsEdit(state));
   assert(problem === undefined, `what was read can be written: ${problem}`);

@@ -35,9 +35,9 @@ describe("when the disk fails", () => {
         { call: "rename", part: "tables", callsMin: 6 },
         { call: "openat", part: "tables", callsMin: 25 },
       ],
-      spread: 10,
+      spread: 8,
     },
-    { error: "ENOSPC", targets: [{ call: "pwrite64", callsMin: 40 }], spread: 2 },
+    { error: "ENOSPC", targets: [{ call: "pwrite64", callsMin: 40 }], spread: 1 },
   ];
   for (const { error, targets, spread } of faults) {
     testWithStrace(`${error} at any call acknowledges nothing, ends the server, and loses nothing`, () =>
@@ -46,7 +46,7 @@ describe("when the disk fails", () => {
         const store = new AimedStore(directory.path);
         const run = await store.run(aimed(aim, `error=${error}`));
         if (!run.wasHit) return false;
-        if (metLock(run)) return true;
+        if (metLock(run) || (error === "ENOSPC" && metTable(run))) return true;
         expect({ ...aim, exitCode: run.exitCode }).toEqual({ ...aim, exitCode: exitCodeOfFault });
         expect(run.stderr).toContain(error);
         expect({ ...aim, triedAgain: callsOnFailed(run) }).toEqual({ ...aim, triedAgain: [] });
@@ -62,7 +62,7 @@ describe("when the disk fails", () => {
       { call: "fsync", part: "tables", callsMin: 12 },
       { call: "rename", part: "tables", callsMin: 6 },
     ];
-    return forAims(targets, { spread: 3, reference }, async (aim) => {
+    return forAims(targets, { spread: 2, reference }, async (aim) => {
       using directory = temporaryDirectory();
       const store = new AimedStore(directory.path);
       const run = await store.run(aimed(aim, "error=ENOSPC"));
@@ -94,7 +94,7 @@ describe("when the disk fails", () => {
       { call: "fsync", callsMin: 6 },
       { call: "rename", callsMin: 2 },
     ];
-    return forAims(targets, { spread: 4, reference: references(writtenStore, "none") }, async (aim) => {
+    return forAims(targets, { spread: 3, reference: references(writtenStore, "none") }, async (aim) => {
       using directory = temporaryDirectory();
       const store = await writtenStore(directory.path);
       const run = await store.run({ ...aimed(aim, "error=EIO"), script: "none" });
@@ -115,7 +115,7 @@ describe("when the disk fails", () => {
     // read them again.
     const begin = async (directory: string) => new AimedStore(directory, 1024 * 1024);
     const targets: Target[] = [{ call: "pwrite64", callsMin: 10 }];
-    return forAims(targets, { spread: 4, reference: references(begin, "writing") }, async (aim) => {
+    return forAims(targets, { spread: 3, reference: references(begin, "writing") }, async (aim) => {
       using directory = temporaryDirectory();
       const store = await begin(directory.path);
       const run = await store.run({ ...aimed(aim, "retval=7"), script: "writing", leavesDamage: true });
@@ -190,8 +190,16 @@ function metLock(run: AimedRun): boolean {
   return true;
 }
 
+/** The same for a table. A full disk is no fault there: the flush or the merge waits for room. */
+function metTable(run: AimedRun): boolean {
+  if (!faultsOf(run).every((call) => pathOf(call).endsWith(".table.tmp"))) return false;
+  expect(run.isComplete).toBe(true);
+  return true;
+}
+
 function faultsOf({ calls }: AimedRun): SystemCall[] {
-  return calls.filter((call) => call.isInjected && !pathOf(call).endsWith("/LOCK"));
+  const isPid = (call: SystemCall) => call.name === "pwrite64" && pathOf(call).endsWith("/LOCK");
+  return calls.filter((call) => call.isInjected && !isPid(call));
 }
 
 /**

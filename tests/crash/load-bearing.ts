@@ -1,5 +1,6 @@
-import { changedSource } from "../support/changed-source.ts";
-import { removals, type Removal } from "../support/removals.ts";
+import { changedSource, type SourceChange } from "../support/changed-source.ts";
+import { removals } from "../support/removals.ts";
+import { mutants } from "./mutants.ts";
 
 /**
  * `bun tests/crash/load-bearing.ts [WORD]`: takes out, one at a time and in a copy of the program, what the promise
@@ -9,22 +10,28 @@ import { removals, type Removal } from "../support/removals.ts";
 const word = process.argv[2] ?? "";
 
 /** The quick ones: what is aimed at single system calls shows the same, and takes longer. */
-const files = ["single-writer", "many-writers", "sync-order", "damage"].map(
-  (name) => `tests/crash/${name}.test.ts`,
-);
+const quick = ["single-writer", "many-writers", "sync-order", "damage"];
+/** What no kill of a process can show. */
+const powerCuts = ["sync-order", "crash-points"];
+
+const taken: { name: string; changes: readonly SourceChange[]; tests: string[] }[] = [
+  ...Object.entries(removals).map(([name, changes]) => ({ name, changes, tests: quick })),
+  ...mutants.map(({ name, changes }) => ({ name, changes, tests: powerCuts })),
+];
 
 let unnoticed = 0;
 console.log("| taken out | fails (tests/crash) |\n| --- | --- |");
-for (const removal of Object.keys(removals) as Removal[]) {
-  if (!removal.includes(word)) continue;
-  const failures = await failuresWith(removal);
+for (const { name, changes, tests } of taken) {
+  if (!name.includes(word)) continue;
+  const failures = await failuresWith(changes, tests);
   if (failures.length === 0) unnoticed++;
-  console.log(`| ${removal} | ${failures.map((failure) => `“${failure}”`).join("; ") || "**NOTHING**"} |`);
+  console.log(`| ${name} | ${failures.map((failure) => `“${failure}”`).join("; ") || "**NOTHING**"} |`);
 }
 process.exitCode = unnoticed === 0 ? 0 : 1;
 
-async function failuresWith(removal: Removal): Promise<string[]> {
-  using copy = changedSource(removals[removal], ["src", "client", "tests"]);
+async function failuresWith(changes: readonly SourceChange[], tests: readonly string[]): Promise<string[]> {
+  using copy = changedSource(changes, ["src", "client", "tests"]);
+  const files = tests.map((name) => `tests/crash/${name}.test.ts`);
   const child = Bun.spawn([process.execPath, "test", ...files], {
     cwd: copy.path,
     env: { ...process.env, NO_COLOR: "1" },

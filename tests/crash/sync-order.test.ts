@@ -42,6 +42,8 @@ const shape: WorkloadShape = {
   endsInOrder: false,
   killAfterAcks: 500,
   killAfterMs: 10_000,
+  flushesMin: 0,
+  compactionsMin: 0,
 };
 
 describe("on the trace of the system calls", () => {

@@ -62,6 +62,24 @@ test("a checkpoint and a compaction end when the disk fails, and when the store 
   expect(closing.get("a").refusal).toMatchObject({ code: "WAL_CLOSED" });
 });
 
+test("the last segment of the log can't vanish unseen after a clean close, nor after a crash's restart", async () => {
+  const disk = new MemoryFileSystem();
+  const db = await EngineDriver.open(disk, { runner: withoutEnd(disk, "flush") });
+  for (let index = 0; index < 35; index++) await db.putDurably(`k${index}`, "x".repeat(100));
+  const crashed = disk.crash({ unsynced: "lost" });
+  await db.engine.close();
+  // What the second one recovered it did not flush either: nothing but its start has told the manifest.
+  const restarted = await EngineDriver.open(crashed, { runner: withoutEnd(crashed, "flush") });
+  const killed = crashed.crash({ unsynced: "lost" });
+  for (const found of [disk, killed]) {
+    const segments = found.list("/data/wal").filter((name) => name.endsWith(".wal"));
+    expect(segments.length).toBeGreaterThan(2);
+    found.unlink(`/data/wal/${segments.toSorted().at(-1)}`);
+    await expect(EngineDriver.open(found)).rejects.toMatchObject({ code: "STORE_MISMATCH" });
+  }
+  await restarted.engine.close();
+});
+
 test("of two opens at the same moment the later has the whole store, sealed segments and tables too", async () => {
   const disk = new MemoryFileSystem();
   const before = await EngineDriver.open(disk, { runner: withoutEnd(disk, "flush") });

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { within } from "./eventually.ts";
 import { assertIntact } from "./intact-store.ts";
 import { Oracle } from "./oracle.ts";
 import { readRecovered } from "./recovered-store.ts";
@@ -62,7 +63,7 @@ export class AimedStore {
     await using server = new ServerProcess({ ...this.#options, preload: oneSyncThread, under });
     const port = await server.ready().catch(() => undefined);
     const isComplete = port !== undefined && (script === "none" || (await this.#script(port, script)));
-    const exitCode = isComplete ? await server.kill() : await server.exited;
+    const exitCode = isComplete ? await server.kill() : await within("the server to end", server.exited);
     const trace = this.#addTrace(output);
     const wasHit = !isComplete || trace.some(({ isInjected }) => isInjected);
     if (!leavesDamage) this.assertIntact("killed");

@@ -46,7 +46,9 @@ export async function forAims(
       const count = callsOfBusiestThread(await options.reference(part), call);
       if (count < callsMin)
         throw new Error(`The server made ${count} calls of ${call}, and should make ${callsMin}`);
-      for (let n = 1; n <= count; n++) aims.push({ call, part, n });
+      // How requests share groups differs from run to run, and so does the number of calls, by a few.
+      const last = takesAll ? count : Math.max(callsMin, Math.floor(0.9 * count));
+      for (let n = 1; n <= last; n++) aims.push({ call, part, n });
     }
     const spread = takesAll ? aims.length : Math.min(options.spread, aims.length);
     const chosen = Array.from({ length: spread }, (_, index) => {
@@ -55,11 +57,9 @@ export async function forAims(
       return aims[from + randomBelow(random, to - from)]!;
     });
     const hits = await inTwoLanes(chosen, body);
-    // How requests share groups differs from run to run, and so does the number of calls, by a few.
-    if (hits < chosen.length * 0.7)
+    if (hits < Math.floor(chosen.length / 2))
       throw new Error(`Of ${chosen.length} calls that were aimed at, ${hits} were met`);
-    if (takesAll)
-      console.log(`${hits} of ${chosen.length} calls met: ${targets.map(({ call }) => call).join(" ")}`);
+    if (takesAll) console.log(`${hits} of ${chosen.length} calls met`);
   });
 }
 

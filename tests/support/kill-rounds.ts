@@ -83,6 +83,8 @@ export class KillRounds {
     const enough = acknowledgedBefore + shape.killAfterAcks;
     const deadline = performance.now() + shape.killAfterMs;
     const isTime = () => {
+      const { flushes, compactions } = watch.workDone;
+      if (flushes < shape.flushesMin || compactions < shape.compactionsMin) return false;
       const acknowledged = oracle.acknowledgedCount;
       return acknowledged >= enough || (acknowledged > acknowledgedBefore && performance.now() >= deadline);
     };

@@ -60,25 +60,44 @@ async function write({ oracle, tags }: ScriptedServer, clients: readonly RawStor
     () => [[[put("f", 900)]], [[put("e")], [put("e")], [remove("e")]]],
     () => [[[put("a")], [put("b")], [put("c")], [put("d"), put("e"), put("f")]], []],
   ];
+  const send = async (connection: number, given: SizedOperation[]): Promise<boolean> => {
+    for (let attempt = 1; attempt <= attemptsMax; attempt++) {
+      // A value that was refused is never seen: what is sent anew is another one.
+      const retagged = ({ tag, ...operation }: SizedOperation) => ({
+        ...operation,
+        tag: tag && tags.nextTag++,
+      });
+      const operations = attempt === 1 ? given : given.map(retagged);
+      const isBatch = operations.length > 1;
+      const write = oracle.send(connection, operations, isBatch);
+      const answer = await clients[connection]!.write(operations, isBatch);
+      if (answer.kind === "unknown") return false;
+      if (answer.kind === "written") {
+        oracle.acknowledged(write, answer.version);
+        for (const { key, type } of operations) versions.set(key, type === "put" ? answer.version : 0);
+        return true;
+      }
+      if (answer.kind === "conflict") {
+        oracle.conflicted(write, answer.operationIndex, answer.actualVersion);
+        return true;
+      }
+      oracle.refused(write);
+      await Bun.sleep(attemptPauseMs);
+    }
+    return false;
+  };
   for (const burst of bursts) {
     const answers = burst().flatMap((requests, connection) =>
-      requests.map(async (operations) => {
-        const isBatch = operations.length > 1;
-        const write = oracle.send(connection, operations, isBatch);
-        const answer = await clients[connection]!.write(operations, isBatch);
-        if (answer.kind === "written") {
-          oracle.acknowledged(write, answer.version);
-          for (const { key, type } of operations) versions.set(key, type === "put" ? answer.version : 0);
-        } else if (answer.kind === "conflict") {
-          oracle.conflicted(write, answer.operationIndex, answer.actualVersion);
-        } else if (answer.kind === "refused") oracle.refused(write);
-        return answer.kind === "written" || answer.kind === "conflict";
-      }),
+      requests.map((operations) => send(connection, operations)),
     );
     if ((await Promise.all(answers)).includes(false)) return false;
   }
   return true;
 }
+
+/** A full disk refuses writes until it has room again, and a failed one until the server is gone. */
+const attemptsMax = 200;
+const attemptPauseMs = 50;
 
 async function readAll({ oracle }: ScriptedServer, client: RawStoreClient): Promise<boolean> {
   const since = oracle.beginRead();

@@ -28,9 +28,12 @@ export interface WorkloadShape {
   readonly hasBackup: boolean;
   /** The server is not killed, but told to end when all is answered. */
   readonly endsInOrder: boolean;
-  /** The kill follows when so many writes are acknowledged, or at least one is and so much time has passed. */
+  /** The kill follows when so many writes are acknowledged, or at least one is and so much time has passed; */
   readonly killAfterAcks: number;
   readonly killAfterMs: number;
+  /** but not before so much was done behind the requests. */
+  readonly flushesMin: number;
+  readonly compactionsMin: number;
 }
 
 export const writersMin = 8;
@@ -57,6 +60,8 @@ export function randomShape(random: Random): WorkloadShape {
     endsInOrder: randomBelow(random, 12) === 0,
     // Most kills come early, where first writes, rotations and idle seals are.
     killAfterMs: 10 + Math.floor(2_500 * fraction(random) ** 3),
+    flushesMin: 0,
+    compactionsMin: 0,
     killAfterAcks: pick(Infinity, Math.floor(10 ** (5 * fraction(random))) - 1),
   };
 }

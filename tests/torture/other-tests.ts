@@ -34,7 +34,9 @@ export class OtherTests implements Disposable {
     const play = async (title: string, files: string[], environment: Record<string, string>) => {
       if (this.#isDisposed) return;
       const { exitCode, output } = await this.#test(files, environment);
-      const told = output.filter((line) => /^\d+ (runs|of \d+ calls)/.test(line)).join("; ");
+      const told = output
+        .filter((line) => /^\d+ /.test(line) && !/^\d+ (pass|fail|expect)/.test(line))
+        .join("; ");
       lines.push(`${title.padEnd(18)}${exitCode === 0 ? told : "FAILED"}`);
       if (exitCode === 0 || this.#isDisposed) return;
       hasFailed = true;
