@@ -81,6 +81,7 @@ export class Engine implements Store {
 
   get(id: number, key: Buffer, keyStart: number, keyEnd: number, snapshotId: number, replies: Replies): void {
     const lookup = this.#lookup;
+    this.#writer.readsSeen++;
     try {
       this.#assertOpen();
       const versionMax = snapshotId === 0 ? newestVersion : this.#snapshots.use(snapshotId).seq;
@@ -154,6 +155,7 @@ export class Engine implements Store {
     let visibleAt = 0;
     let pageBytes = 0;
     let count = 0;
+    this.#writer.readsSeen++;
     try {
       this.#assertOpen();
       const versionMax = snapshotId === 0 ? newestVersion : this.#snapshots.use(snapshotId).seq;
@@ -182,6 +184,7 @@ export class Engine implements Store {
   scan(id: number, range: ScanRange, snapshotId: number, replies: Replies): void {
     const { set } = this.#parts.tables;
     const snapshots = this.#snapshots;
+    this.#writer.readsSeen++;
     try {
       this.#assertOpen();
       const snapshot = snapshotId > 0 ? snapshots.use(snapshotId) : undefined;

@@ -31,6 +31,21 @@ export const segmentBytesMaxDefault = 32 * MiB;
 /** Positions inside a segment are 31-bit numbers in the memtable's Int32Arrays. */
 export const segmentBytesLimit = 1024 * MiB;
 
+/**
+ * A log of small groups writes zeros so far ahead of them, and syncs them with one of the groups: a sync behind which
+ * the file does not grow takes two thirds of the time (src/wal/README.md, section 7).
+ */
+export const preparedBytes = 64 * 1024;
+
+/** Larger groups than this prepare nothing: their own bytes cost more than a smaller sync would save. */
+export const preparingGroupBytesMax = 8 * 1024;
+
+/**
+ * The event loop waits for no sync of a disk that took longer than this for one of the last 64. Milliseconds. A network
+ * disk is beyond it, and the pause that a slow moment of a quick one costs is met by a loop that had nothing to do.
+ */
+export const inlineSyncMsMax = 1;
+
 /** An idle log vouches for its last group after this, well within the published 50 ms (src/wal/README.md). */
 export const sealDelayMs = 20;
 

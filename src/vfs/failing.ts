@@ -150,6 +150,15 @@ export class FailingFileSystem implements FileSystem {
     throw faultError(fault.error, call);
   }
 
+  /** The same for a sync that is waited for. */
+  passSyncNow(call: Call, work: () => void, lose: (cacheAfter: CacheAfterLoss) => void): void {
+    const fault = this.#record(call);
+    if (fault === undefined || "bytes" in fault) return work();
+    if (fault.applied === true) work();
+    if (fault.lost !== undefined) lose(fault.lost);
+    throw faultError(fault.error, call);
+  }
+
   #lock(call: Call, take: () => Lock): Lock {
     const { path } = call;
     const lock = this.pass(call, take, (taken) => taken.release());
@@ -218,6 +227,14 @@ class FailingFile implements File {
     return this.#sync("datasync");
   }
 
+  datasyncNow(): void {
+    this.#system.passSyncNow(
+      { kind: "datasync", path: this.path },
+      () => this.#inner.datasyncNow(),
+      this.#lose,
+    );
+  }
+
   sync(): Promise<void> {
     return this.#sync("sync");
   }
@@ -227,13 +244,11 @@ class FailingFile implements File {
   }
 
   #sync(kind: "datasync" | "sync"): Promise<void> {
-    return this.#system.passSync(
-      { kind, path: this.path },
-      () => this.#inner[kind](),
-      (cacheAfter) => {
-        assert(this.#inner instanceof MemoryFile, "only a file in memory can lose what is unsynced");
-        this.#inner.loseUnsynced(cacheAfter);
-      },
-    );
+    return this.#system.passSync({ kind, path: this.path }, () => this.#inner[kind](), this.#lose);
   }
+
+  readonly #lose = (cacheAfter: CacheAfterLoss): void => {
+    assert(this.#inner instanceof MemoryFile, "only a file in memory can lose what is unsynced");
+    this.#inner.loseUnsynced(cacheAfter);
+  };
 }

@@ -3,7 +3,7 @@ import type { CacheAfterLoss } from "./memory-content.ts";
 import { type ErrorCode, systemError } from "./system-error.ts";
 
 /** What is asked of a file system, a file or a lock: the method's name, but `unlock` for a lock's release. */
-export type CallKind = Exclude<keyof FileSystem | keyof File, "path"> | "unlock";
+export type CallKind = Exclude<keyof FileSystem | keyof File, "path" | "datasyncNow"> | "unlock";
 
 export interface Call {
   readonly kind: CallKind;

@@ -60,6 +60,8 @@ export interface File {
   truncate(bytes: number): void;
   /** fdatasync: the bytes written before the call, and the size needed to read them, are durable. */
   datasync(): Promise<void>;
+  /** The same before it returns. Whoever calls it knows why nobody minds: the event loop stands still meanwhile. */
+  datasyncNow(): void;
   /** fsync: the same and the file's other attributes. */
   sync(): Promise<void>;
   close(): void;

@@ -48,6 +48,13 @@ export class MemoryFile implements File {
     return this.#sync("datasync");
   }
 
+  datasyncNow(): void {
+    assert(!this.#closed, "only an open file is synced");
+    assert(!this.#syncs.holding, "a sync that is held must not be waited for");
+    const settle = this.#content.beginSync();
+    if (!settle()) throw systemError("EIO", "fdatasync");
+  }
+
   async sync(): Promise<void> {
     return this.#sync("sync");
   }

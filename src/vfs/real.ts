@@ -126,6 +126,12 @@ class RealFile implements File {
     return this.#sync(fs.fdatasync);
   }
 
+  datasyncNow(): void {
+    assert(!this.#closed, "only an open file is synced");
+    fs.fdatasyncSync(this.#fd);
+    if (process.platform === "darwin") fullSync(this.#fd);
+  }
+
   sync(): Promise<void> {
     return this.#sync(fs.fsync);
   }
@@ -191,17 +197,20 @@ function openForLock(path: string): number {
 class RealLock implements Lock {
   #fd: number | undefined;
   readonly #path: string;
+  /** Nobody else gets this number while the file is open. */
+  readonly #held: fs.Stats;
 
   constructor(fd: number, path: string) {
     this.#fd = fd;
     this.#path = path;
+    this.#held = fs.fstatSync(fd);
   }
 
   isInPlace(): boolean {
     if (this.#fd === undefined) return false;
+    // Once for every group of the log, so one call and not two.
     const found = fs.statSync(this.#path, { throwIfNoEntry: false });
-    const held = fs.fstatSync(this.#fd);
-    return found !== undefined && found.ino === held.ino && found.dev === held.dev;
+    return found !== undefined && found.ino === this.#held.ino && found.dev === this.#held.dev;
   }
 
   /** Says in the file who holds it. */

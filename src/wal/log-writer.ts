@@ -1,12 +1,13 @@
 import { join } from "node:path";
 import type { HoldfastError } from "../lib/errors.ts";
-import { pendingBytesMax } from "../lib/limits.ts";
+import { pendingBytesMax, preparedBytes } from "../lib/limits.ts";
 import { randomBytes } from "../lib/random.ts";
 import { segmentName } from "./directory.ts";
 import { DiskRoom } from "./disk-room.ts";
 import { StorageFaultError } from "./errors.ts";
 import { GroupBuilder } from "./group-builder.ts";
 import type { LogStart } from "./log-start.ts";
+import { LogSyncs } from "./log-syncs.ts";
 import type { LogWriterOptions } from "./options.ts";
 import { SegmentFile } from "./segment-file.ts";
 import type { SegmentImage } from "./segment-image.ts";
@@ -34,9 +35,10 @@ export class LogWriter {
   readonly sealed: SegmentSpan[];
   /** What stopped the writer, if something did. */
   stopped: HoldfastError | undefined;
-  syncCount = 0;
   /** To segments, by this process. */
   bytesWritten = 0;
+  /** Counted up by whoever is asked for anything but an append: the event loop has others to serve. */
+  readsSeen = 0;
   readonly #options: LogWriterOptions;
   readonly #assertInPlace: () => void;
   #segment: SegmentFile;
@@ -46,7 +48,7 @@ export class LogWriter {
   #groupsWritten = 0;
   readonly #room: DiskRoom;
   #running: Promise<void> | undefined;
-  #syncInFlight: Promise<void> | undefined;
+  readonly #syncs: LogSyncs;
   #deletion: Promise<void> = Promise.resolve();
   #wakeScheduled = false;
   #syncTimerArmed = false;
@@ -73,6 +75,7 @@ export class LogWriter {
       images: options.images,
       onSegment: (image) => options.listener.segmentBegun(image),
     });
+    this.#syncs = new LogSyncs(options, () => this.readsSeen + this.builder.appendedSeq);
   }
 
   /**
@@ -85,6 +88,10 @@ export class LogWriter {
 
   get directory(): string {
     return this.#options.directory;
+  }
+
+  get syncCount(): number {
+    return this.#syncs.count;
   }
 
   get writtenSeq(): number {
@@ -162,7 +169,7 @@ export class LogWriter {
       if (this.stopped !== undefined) return;
       await this.sync();
       if (!this.#vouchedFor) this.builder.seal();
-      await this.sync();
+      await this.#barrier(() => this.#segment.trim());
     } finally {
       await this.stop(reason);
     }
@@ -175,8 +182,7 @@ export class LogWriter {
   async stop(reason: HoldfastError): Promise<void> {
     this.stopped ??= reason;
     await this.#running;
-    // Whoever began it hears of its failure.
-    await this.#syncInFlight?.catch(() => {});
+    await this.#syncs.ended();
     await this.#deletion.catch(() => {});
     for (const barrier of this.#barriers.splice(0)) barrier.reject(reason);
     this.#segment.close();
@@ -206,7 +212,7 @@ export class LogWriter {
     for (;;) {
       const barrier = this.#barriers[0];
       if (barrier !== undefined && barrier.afterGroups <= this.#groupsWritten) {
-        await this.#makeDurable();
+        await this.#syncs.makeDurable(this.#segment);
         await barrier.action();
         this.#barriers.shift();
         barrier.resolve();
@@ -218,7 +224,7 @@ export class LogWriter {
       this.#assertInPlace();
       if (group.image !== this.#segment.image) await this.#startSegment(group.image);
       const recordsAreDurable = this.#segment.durableOffset >= this.#recordsEnd;
-      this.#segment.write(group);
+      this.#segment.write(group, this.#options.preparesSegments && this.#room.fits(preparedBytes));
       this.#floorWritten = group.floorSeq;
       this.#groupsWritten++;
       // A seal vouches for what was synced before it; in the modes that sync rarely that need not be everything.
@@ -226,7 +232,7 @@ export class LogWriter {
       if (group.recordCount > 0) this.#recordsEnd = group.end;
       this.#written(group.end - group.start);
       if (this.#options.syncMode === "always") {
-        await this.#makeDurable();
+        await this.#syncs.makeDurable(this.#segment);
       } else {
         this.#options.listener.advanced();
         this.#scheduleSync();
@@ -256,25 +262,6 @@ export class LogWriter {
     if (wasCongested && this.builder.pendingBytes <= pendingBytesMax) this.#options.listener.advanced();
   }
 
-  async #makeDurable(): Promise<void> {
-    while (this.#segment.durableOffset < this.#segment.writtenOffset) await this.#syncOnce();
-  }
-
-  /**
-   * Joins the sync in flight, or begins one. Never a second one beside it: the system reports lost pages to one
-   * sync only, and the other would return as if all were well.
-   */
-  #syncOnce(): Promise<void> {
-    this.#syncInFlight ??= this.#syncSegment().finally(() => (this.#syncInFlight = undefined));
-    return this.#syncInFlight;
-  }
-
-  async #syncSegment(): Promise<void> {
-    await this.#segment.sync();
-    this.syncCount++;
-    this.#options.listener.advanced();
-  }
-
   /** Mode "batch": a sync follows within so many records or so much time, and never holds up a write. */
   #scheduleSync(): void {
     if (this.#options.syncMode !== "batch" || this.stopped !== undefined) return;
@@ -291,8 +278,9 @@ export class LogWriter {
   }
 
   #syncInBackground(): void {
-    if (this.#syncInFlight !== undefined || this.stopped !== undefined) return;
-    void this.#syncOnce()
+    if (this.#syncs.isInFlight || this.stopped !== undefined) return;
+    void this.#syncs
+      .once(this.#segment)
       .catch((error) => this.#fail(error))
       .finally(() => {
         this.#scheduleSync();
@@ -324,7 +312,8 @@ export class LogWriter {
   /** Seals the active segment, and begins the next one, whose header vouches for it. */
   async #startSegment(image: SegmentImage): Promise<void> {
     const { fileSystem, directory, random } = this.#options;
-    await this.#makeDurable();
+    await this.#syncs.makeDurable(this.#segment);
+    await this.#segment.trim();
     const predecessor = this.#segment.end;
     const { firstSeq } = this.#segment.image;
     const next = await SegmentFile.begin(fileSystem, directory, image, {

@@ -40,6 +40,10 @@ export interface WalOptions {
    * reading only, up to the damage, which `corruption` then holds.
    */
   onCorruption?: "refuse" | "stop";
+  /** Writes zeros ahead of small groups, for quicker syncs. Default true; false: a file ends with its last group. */
+  preparesSegments?: boolean;
+  /** The event loop may wait for quick syncs while nobody asks for anything. Default: on the real file system. */
+  syncsInline?: boolean;
   /** The world, for tests. */
   fileSystem?: FileSystem;
   clock?: Clock;
@@ -58,6 +62,10 @@ export interface LogWriterOptions {
   batchDelayMs: number;
   sealDelayMs: number;
   diskHeadroomBytes: number;
+  /** Whether segments are written to with zeros ahead of small groups (README.md, section 7). */
+  preparesSegments: boolean;
+  /** Whether the event loop may wait for a sync that is quick while nobody asks for anything (sync-policy.ts). */
+  syncsInline: boolean;
   images: ImagePool;
   pace: Pace;
   listener: LogListener;
@@ -114,6 +122,9 @@ export function resolveOptions(directory: string, options: WalOptions): Omit<Log
     batchRecordsMax: within("batchRecordsMax", options.batchRecordsMax ?? 100, { least: 1, most: 1_000_000 }),
     batchDelayMs: within("batchDelayMs", options.batchDelayMs ?? 10, { least: 1, most: batchDelayMsMax }),
     sealDelayMs: within("sealDelayMs", options.sealDelayMs ?? sealDelayMs, { least: 1, most: 60_000 }),
+    preparesSegments: options.preparesSegments ?? true,
+    // A test's file system decides when its syncs end, so nobody waits for them unless it says so.
+    syncsInline: options.syncsInline ?? (options.fileSystem ?? realFileSystem) === realFileSystem,
     images: new ImagePool(),
     pace: unhurried,
     diskHeadroomBytes: within("diskHeadroomBytes", options.diskHeadroomBytes ?? diskHeadroomBytes, {

@@ -16,9 +16,9 @@ import { fileBytes, type LogSurvey, type SurveyedSegment } from "./survey.ts";
  *     bytes that never reached the disk, and after a failed sync it even calls them clean, so that another sync
  *     would do nothing. What recovery serves must have been written, and synced, by this boot.
  *
- * Where step 3 is about records, or a tail has to go, the whole segment is written anew beside the old one and takes
- * its name at once: writing over them in place would put acknowledged records at risk that may be durable already.
- * Seals hold no records, so they are written again where they are.
+ * Where step 3 is about records or a floor, or a tail has to go, the whole segment is written anew beside the old one
+ * and takes its name at once: writing over them in place would put at risk what may be durable already, and a floor
+ * that goes back would miss the segments that were deleted below it. All other seals are written again where they are.
  */
 export async function repairLog(
   fileSystem: FileSystem,
@@ -39,7 +39,8 @@ export async function repairLog(
   const name = segmentName(last.number);
   // A first group is written after the directory was synced. Without one, the last boot may have failed in that very
   // sync, and then the segment's name is as doubtful as unsynced bytes are.
-  if (verdict.kind === "torn" || walk.recordsEnd > walk.durableThrough || walk.groupCount === 0) {
+  const isDoubtful = Math.max(walk.recordsEnd, walk.floorEnd) > walk.durableThrough || walk.groupCount === 0;
+  if (verdict.kind === "torn" || isDoubtful) {
     return { file: await publishFile(fileSystem, directory, name, bytes.subarray(0, walk.end)), tornFile };
   }
   const file = fileSystem.open(join(directory, name));

@@ -1,5 +1,6 @@
 import { assert } from "../lib/assert.ts";
 import { crc32c } from "../lib/crc32c.ts";
+import { preparedBytes, preparingGroupBytesMax } from "../lib/limits.ts";
 import { writeFully, type File, type FileSystem } from "../vfs/file-system.ts";
 import { publishFile } from "../vfs/publish.ts";
 import { segmentName } from "./directory.ts";
@@ -12,7 +13,8 @@ import type { SegmentImage } from "./segment-image.ts";
 /**
  * The file of the active segment: knows what was written to it and what was synced, and chains its groups.
  *
- * Invariant: durableOffset <= writtenOffset <= image.used, and likewise durableSeq <= writtenSeq.
+ * Invariants: durableOffset <= writtenOffset <= image.used, and likewise durableSeq <= writtenSeq. From writtenOffset to
+ * the end of the file, if it is longer, there are zeros, prepared for the groups that follow.
  */
 export class SegmentFile {
   readonly image: SegmentImage;
@@ -23,10 +25,12 @@ export class SegmentFile {
   readonly #file: File;
   readonly #seed: number;
   #lastChecksum: number;
+  #fileEnd: number;
 
-  /** Goes on with a file whose content up to image.used is durable. */
+  /** Goes on with a file whose content up to image.used is durable, and which has nothing but zeros behind it. */
   constructor(file: File, image: SegmentImage, salt: Uint8Array, lastSeq: number, lastChecksum: number) {
     this.image = image;
+    this.#fileEnd = file.size();
     this.writtenSeq = this.durableSeq = lastSeq;
     this.writtenOffset = this.durableOffset = image.used;
     this.#file = file;
@@ -63,8 +67,8 @@ export class SegmentFile {
     };
   }
 
-  /** Fills the group's header and hands all of it to the system. */
-  write(group: Group): void {
+  /** Fills the group's header and hands all of it to the system; may prepare the file for those that follow. */
+  write(group: Group, prepares: boolean): void {
     assert(
       group.image === this.image && group.start === this.writtenOffset,
       "groups lie one behind the other",
@@ -89,6 +93,9 @@ export class SegmentFile {
     writeFully(this.#file, bytes.subarray(group.start, group.end), group.start);
     this.writtenOffset = group.end;
     this.writtenSeq += group.recordCount;
+    if (group.end <= this.#fileEnd) return;
+    this.#fileEnd = group.end;
+    if (prepares && group.end - group.start <= preparingGroupBytesMax) this.#prepare();
   }
 
   /**
@@ -99,12 +106,44 @@ export class SegmentFile {
     const offset = this.writtenOffset;
     const seq = this.writtenSeq;
     await this.#file.datasync();
-    assert(offset >= this.durableOffset, "what is durable stays durable");
-    this.durableOffset = offset;
-    this.durableSeq = seq;
+    this.#synced(offset, seq);
+  }
+
+  /** The same, and the event loop waits for it. */
+  syncNow(): void {
+    this.#file.datasyncNow();
+    this.#synced(this.writtenOffset, this.writtenSeq);
+  }
+
+  /** Cuts off what was prepared: a segment that is complete ends with its last group. Resolves once that is durable. */
+  async trim(): Promise<void> {
+    if (this.#fileEnd === this.writtenOffset) return;
+    this.#file.truncate(this.writtenOffset);
+    await this.#file.sync();
+    this.#fileEnd = this.writtenOffset;
   }
 
   close(): void {
     this.#file.close();
   }
+
+  #synced(offset: number, seq: number): void {
+    assert(offset >= this.durableOffset, "what is durable stays durable");
+    this.durableOffset = offset;
+    this.durableSeq = seq;
+  }
+
+  /**
+   * Writes zeros behind the group, which its sync makes durable too. Not from the image: the next group may lie there
+   * already, and it is not written yet.
+   */
+  #prepare(): void {
+    const { writtenOffset } = this;
+    const boundary = writtenOffset - (writtenOffset % preparedBytes) + preparedBytes;
+    const end = Math.min(boundary, this.image.bytes.length);
+    writeFully(this.#file, zeros.subarray(0, end - writtenOffset), writtenOffset);
+    this.#fileEnd = end;
+  }
 }
+
+const zeros = new Uint8Array(preparedBytes);

@@ -25,8 +25,10 @@ export interface SegmentWalk {
   durableThrough: number;
   /** Where the last group with records ends: what lies behind are seals. */
   recordsEnd: number;
+  /** Where the group ends that raised the floor last. */
+  floorEnd: number;
   groupCount: number;
-  /** Why the bytes at `end` are no group; undefined where the file ends there. */
+  /** Why the bytes at `end` are no group; undefined where the file ends there, or has nothing but zeros from there on. */
   problem: string | undefined;
 }
 
@@ -44,11 +46,14 @@ export function walkSegment(
     floorSeq: header.floorSeq,
     durableThrough: segmentHeaderBytes,
     recordsEnd: segmentHeaderBytes,
+    floorEnd: segmentHeaderBytes,
     groupCount: 0,
     problem: undefined,
   };
   while (walk.end < segment.length) {
     const group = decodeGroupHeader(segment, walk.end, seed);
+    // Prepared for groups that were not written. A header has a magic, so zeros are never one.
+    if (group === undefined && isZero(segment, walk.end)) return walk;
     walk.problem =
       group === undefined ? headerProblem(segment, walk.end) : groupProblem(segment, group, walk);
     if (group === undefined || walk.problem !== undefined) return walk;
@@ -58,6 +63,7 @@ export function walkSegment(
     walk.lastChecksum = groupChecksum(segment, walk.end);
     walk.end = payloadEnd;
     walk.lastSeq += group.recordCount;
+    if (group.floorSeq > walk.floorSeq) walk.floorEnd = payloadEnd;
     walk.floorSeq = group.floorSeq;
     walk.durableThrough = group.durableThrough;
     if (group.recordCount > 0) walk.recordsEnd = payloadEnd;
@@ -66,6 +72,16 @@ export function walkSegment(
   }
   return walk;
 }
+
+function isZero(bytes: Buffer, start: number): boolean {
+  for (let at = start; at < bytes.length; at += zeros.length) {
+    const end = Math.min(at + zeros.length, bytes.length);
+    if (bytes.compare(zeros, 0, end - at, at, end) !== 0) return false;
+  }
+  return true;
+}
+
+const zeros = new Uint8Array(4096);
 
 function headerProblem(segment: Buffer, offset: number): string {
   const left = segment.length - offset;

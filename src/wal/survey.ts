@@ -22,7 +22,7 @@ import { findWitness, walkSegment, type SegmentWalk } from "./segment-walk.ts";
  * | H   | a segment that does not end as its successor's header says                | CORRUPT   |
  * | I   | bytes that are no valid group, last segment, a witness behind them        | CORRUPT   |
  * | J   | bytes that are no valid group, last segment, no witness                   | TORN TAIL |
- * | K   | every byte accounted for                                                  | CLEAN     |
+ * | K   | every byte accounted for, or zeros to the end of the last segment         | CLEAN     |
  *
  * A witness is a group header that says that the bad bytes were synced once (findWitness). With one group in
  * flight at a time every later group is one; in the modes that sync less often only those after the next sync.

@@ -1,6 +1,7 @@
-import { appendFileSync, cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { assertIntact, type ServerEnd } from "./intact-store.ts";
+import { readGroups } from "./log-end.ts";
 import { RawStoreClient } from "./raw-store-client.ts";
 import { ServerProcess, startServer, type ServerProcessOptions } from "./server-process.ts";
 import { temporaryDirectory } from "./temporary-directory.ts";
@@ -88,8 +89,9 @@ export class DamagedStore implements Disposable {
     return Object.fromEntries(names.map((name) => [name, readFileSync(name).toString("hex")]));
   }
 
+  /** Behind the last group, and instead of what was prepared there. */
   append(bytes: Uint8Array): void {
-    appendFileSync(this.lastSegment, bytes);
+    writeFileSync(this.lastSegment, Buffer.concat([readGroups(this.lastSegment), bytes]));
   }
 
   overwrite(file: string, offset: number, bytes: Uint8Array): void {

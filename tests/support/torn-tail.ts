@@ -1,7 +1,8 @@
-import { appendFileSync, readFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { randomBelow, randomBytes, type Random } from "../../src/lib/random.ts";
 import { segmentHeaderBytes } from "../../src/wal/format.ts";
+import { readGroups } from "./log-end.ts";
 import { segmentNamesOf } from "./recovered-store.ts";
 
 /**
@@ -15,9 +16,10 @@ export function tearTail(dataDirectory: string, random: Random): boolean {
   const path = join(dataDirectory, "wal", last);
   const count = 1 + randomBelow(random, 2_000);
   const kind = randomBelow(random, 3);
-  if (kind === 0) appendFileSync(path, Buffer.alloc(count));
-  else if (kind === 1) appendFileSync(path, randomBytes(random, count));
-  else appendFileSync(path, staleCopy(readFileSync(path), count));
+  const groups = readGroups(path);
+  const tail =
+    kind === 0 ? Buffer.alloc(count) : kind === 1 ? randomBytes(random, count) : staleCopy(groups, count);
+  writeFileSync(path, Buffer.concat([groups, tail]));
   return true;
 }
 

@@ -1,6 +1,9 @@
 import { describe, expect, test } from "bun:test";
+import { FailingFileSystem } from "../../src/vfs/failing.ts";
 import { MemoryFileSystem } from "../../src/vfs/memory.ts";
+import { surveyLog } from "../../src/wal/survey.ts";
 import type { SyncMode, WalOptions } from "../../src/wal/write-ahead-log.ts";
+import { forEachSeed } from "../vfs/for-each-seed.ts";
 import { crashEverywhere, type Scenario } from "./crash-points.ts";
 import { type Expectation, Ledger, nothingYet } from "./ledger.ts";
 import { openTestLog, put } from "./log-fixture.ts";
@@ -74,13 +77,18 @@ async function prepare(
   const disk = new MemoryFileSystem();
   let before: Expectation = nothingYet;
   if (act !== undefined) {
-    const log = await openTestLog(disk, { syncMode, ...options });
+    const log = await openTestLog(disk, { syncMode, preparesSegments: true, ...options });
     const ledger = new Ledger(log, nothingYet);
     await act({ log, ledger, clock: undefined as never });
     before = ledger.expectation();
   }
   const killed = disk.crash({ unsynced: "kept" });
-  return { disk: killed, before, options: { syncMode, ...options }, act: async () => {} };
+  return {
+    disk: killed,
+    before,
+    options: { syncMode, preparesSegments: true, ...options },
+    act: async () => {},
+  };
 }
 
 describe.each<SyncMode>(["always", "batch", "none"])('in mode "%s" a crash at any call', (syncMode) => {
@@ -112,7 +120,8 @@ describe("a crash at any call of a recovery, and of the recovery from that,", ()
       act: async () => {},
     });
     const segment = scenario.disk.open("/data/log/000000000001.wal");
-    segment.write(Buffer.from("a group that was never finished, at least not whole"), segment.size());
+    const { walk } = surveyLog(scenario.disk, "/data/log").segments[0]!;
+    segment.write(Buffer.from("a group that was never finished, at least not whole"), walk.end);
     await segment.sync();
     segment.close();
     expect(await crashEverywhere(scenario, 2)).toBeGreaterThan(200);
@@ -129,3 +138,26 @@ describe("a crash at any call of a recovery, and of the recovery from that,", ()
     expect(await crashEverywhere(scenario, 2)).toBeGreaterThan(200);
   });
 });
+
+/**
+ * A seal carries the floor, and in these modes nothing vouches for it. A start once wrote it over itself, and a power
+ * cut in that moment brought an older floor back, with the segments gone that it no longer covered.
+ */
+test.each<SyncMode>(["batch", "none"])(
+  'in mode "%s" a crash at any call of a start takes back no truncation',
+  async (syncMode) => {
+    const options = { syncMode, segmentBytesMax: 400 };
+    const written = new MemoryFileSystem();
+    const log = await openTestLog(written, options);
+    for (let index = 0; index < 5; index++) await log.append(put("k", 100));
+    await log.sync();
+    await log.truncate(4);
+    await forEachSeed(30, async (random) => {
+      const disk = written.crash({ unsynced: "lost" });
+      const crashed: MemoryFileSystem[] = [];
+      const onCall = () => void crashed.push(disk.crash({ random }));
+      await openTestLog(new FailingFileSystem(disk, { onCall }), options);
+      for (const left of crashed) expect((await openTestLog(left, options)).floorSeq).toBe(4);
+    });
+  },
+);

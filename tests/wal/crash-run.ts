@@ -22,6 +22,7 @@ export async function liveThroughCrashes(seed: number, lives: number, syncMode: 
       syncMode,
       segmentBytesMax: [600, 1200, 3000, 8192][randomBelow(random, 4)]!,
       batchRecordsMax: 1 + randomBelow(random, 10),
+      preparesSegments: randomBelow(random, 4) > 0,
       random,
     };
     // Short lives are for crashes during recovery, which makes some twenty calls.

@@ -160,9 +160,16 @@ const rows: Row[] = [
   {
     row: "G",
     found: "bytes behind the last group of a segment with a successor",
-    files: () => withFile(written, one, Buffer.concat([bytesOf(one), Buffer.alloc(3)])),
+    files: () => withFile(written, one, Buffer.concat([bytesOf(one), Buffer.alloc(3, "x")])),
     verdict: "corrupt",
     says: "a later segment vouches for this one",
+  },
+  {
+    row: "H",
+    found: "a segment that has zeros behind its end",
+    files: () => withFile(written, one, Buffer.concat([bytesOf(one), Buffer.alloc(3)])),
+    verdict: "corrupt",
+    says: "where its successor says",
   },
   {
     row: "H",
@@ -215,10 +222,16 @@ const rows: Row[] = [
   },
   {
     row: "J",
-    found: "zeros behind the last group",
-    files: () => withFile(written, last, Buffer.concat([bytesOf(last), Buffer.alloc(77)])),
+    found: "zeros behind the last group, and something behind them",
+    files: () => withFile(written, last, Buffer.concat([bytesOf(last), Buffer.alloc(77), Buffer.from("x")])),
     verdict: "torn",
     says: "no group's header is there",
+  },
+  {
+    row: "K",
+    found: "zeros behind the last group",
+    files: () => withFile(written, last, Buffer.concat([bytesOf(last), Buffer.alloc(77)])),
+    verdict: "clean",
   },
   { row: "K", found: "every byte accounted for", files: () => written, verdict: "clean" },
   { row: "K", found: "a sealed log", files: () => oneGroup(true), verdict: "clean" },

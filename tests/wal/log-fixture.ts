@@ -12,8 +12,8 @@ import { StillClock } from "./still-clock.ts";
 export const logDirectory = "/data/log";
 
 /**
- * Opens a log the way most tests want it: with segments that memory holds many of, no headroom to keep free, and a
- * clock that stands still, so that no seal comes unasked.
+ * Opens a log the way most tests want it: with segments that memory holds many of, no headroom to keep free, files that
+ * end with their last group, and a clock that stands still, so that no seal comes unasked.
  */
 export function openTestLog(fileSystem: FileSystem, options: WalOptions = {}): Promise<WriteAheadLog> {
   return WriteAheadLog.open(logDirectory, {
@@ -22,6 +22,7 @@ export function openTestLog(fileSystem: FileSystem, options: WalOptions = {}): P
     random: seededRandom(1),
     segmentBytesMax: 8192,
     diskHeadroomBytes: 0,
+    preparesSegments: false,
     ...options,
   });
 }

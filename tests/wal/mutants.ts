@@ -44,24 +44,24 @@ export const mutants: readonly Mutant[] = [
     changes: [
       change(
         "wal/log-writer.ts",
-        `"always") {\n        await this.#makeDurable();`,
-        `"always") {\n        void this.#makeDurable();`,
+        `"always") {\n        await this.#syncs.makeDurable(this.#segment);`,
+        `"always") {\n        void this.#syncs.makeDurable(this.#segment);`,
       ),
     ],
     killer: ["sync-modes.test.ts", 'in mode "always" one group is in flight'],
   },
   {
     name: "two syncs are in flight",
-    changes: [change("wal/log-writer.ts", "this.#syncInFlight ??= this", "this.#syncInFlight = this")],
+    changes: [change("wal/log-syncs.ts", "this.#inFlight ??= this", "this.#inFlight = this")],
     killer: ["sync-modes.test.ts", 'in mode "batch" two syncs are never in flight'],
   },
   {
     name: "a failed sync is tried again",
     changes: [
       change(
-        "wal/log-writer.ts",
-        "await this.#segment.sync();",
-        "await this.#segment.sync().catch(() => this.#segment.sync());",
+        "wal/log-syncs.ts",
+        "await segment.sync();",
+        "await segment.sync().catch(() => segment.sync());",
       ),
     ],
     killer: ["faults.test.ts", 'in mode "always" any call of a run may fail'],
@@ -77,11 +77,52 @@ export const mutants: readonly Mutant[] = [
     changes: [
       change(
         "wal/log-writer.ts",
-        "await this.#makeDurable();\n    const predecessor",
+        "await this.#syncs.makeDurable(this.#segment);\n    await this.#segment.trim();\n    const predecessor",
         "this.#segment.durableOffset = this.#segment.writtenOffset;\n    const predecessor",
       ),
     ],
     killer: ["sync-modes.test.ts", 'in mode "none" a rotation syncs the segment that it seals'],
+  },
+  {
+    name: "what was prepared stays in a sealed segment",
+    changes: [
+      change(
+        "wal/log-writer.ts",
+        "    await this.#segment.trim();\n    const predecessor",
+        "    const predecessor",
+      ),
+    ],
+    killer: ["prepared.test.ts", "a segment ends with its last group once it is sealed"],
+  },
+  {
+    name: "a segment's end is cut without a sync",
+    changes: [
+      change(
+        "wal/segment-file.ts",
+        "this.#file.truncate(this.writtenOffset);\n    await this.#file.sync();",
+        "this.#file.truncate(this.writtenOffset);",
+      ),
+    ],
+    killer: ["prepared.test.ts", "a segment ends with its last group once it is sealed"],
+  },
+  {
+    name: "a floor that nobody vouches for is written over itself",
+    changes: [change("wal/repair.ts", "Math.max(walk.recordsEnd, walk.floorEnd)", "walk.recordsEnd")],
+    killer: [
+      "crash-points.test.ts",
+      'in mode "batch" a crash at any call of a start takes back no truncation',
+    ],
+  },
+  {
+    name: "anything behind the last group counts as prepared",
+    changes: [
+      change(
+        "wal/segment-walk.ts",
+        "group === undefined && isZero(segment, walk.end)",
+        "group === undefined",
+      ),
+    ],
+    killer: ["decision-table.test.ts", "recovery decides row J"],
   },
   // --- Files and names ------------------------------------------------------------------------------------
   {
@@ -210,7 +251,11 @@ export const mutants: readonly Mutant[] = [
   {
     name: "records that nobody vouches for are not written again",
     changes: [
-      change("wal/repair.ts", "walk.recordsEnd > walk.durableThrough", "false"),
+      change(
+        "wal/repair.ts",
+        "const isDoubtful = Math.max(walk.recordsEnd, walk.floorEnd) > walk.durableThrough ||",
+        "const isDoubtful =",
+      ),
       change(
         "wal/repair.ts",
         "writeFully(file, bytes.subarray(walk.durableThrough, walk.end), walk.durableThrough);",
@@ -222,7 +267,13 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "records that nobody vouches for are written over themselves",
-    changes: [change("wal/repair.ts", "walk.recordsEnd > walk.durableThrough", "false")],
+    changes: [
+      change(
+        "wal/repair.ts",
+        "const isDoubtful = Math.max(walk.recordsEnd, walk.floorEnd) > walk.durableThrough ||",
+        "const isDoubtful =",
+      ),
+    ],
     killer: [
       "crash-points.test.ts",
       "a crash at any call of a recovery, and of the recovery from that, breaks no promise, when the log",
@@ -250,8 +301,8 @@ export const mutants: readonly Mutant[] = [
     changes: [
       change(
         "wal/log-writer.ts",
-        "this.#segment.write(group);",
-        "this.#segment.write({ ...group, floorSeq: this.builder.floorSeq });",
+        "this.#segment.write(group, this.#options.preparesSegments && this.#room.fits(preparedBytes));",
+        "this.#segment.write({ ...group, floorSeq: this.builder.floorSeq }, false);",
       ),
     ],
     killer: ["crash-points.test.ts", 'in mode "always" a crash at any call of truncations and appends'],
@@ -261,9 +312,10 @@ export const mutants: readonly Mutant[] = [
     changes: [
       change(
         "wal/log-writer.ts",
-        "await this.#makeDurable();\n        await barrier.action();",
-        "await barrier.action();\n        await this.#makeDurable();",
+        "await this.#barrier(async () => {\n      if (image",
+        "void this.#barrier(async () => {\n      if (image",
       ),
+      change("wal/log-writer.ts", "lastSeq <= this.floorSeq) {", "lastSeq <= this.builder.floorSeq) {"),
     ],
     killer: ["crash-points.test.ts", 'in mode "none" a crash at any call of a truncation'],
   },
@@ -277,8 +329,8 @@ export const mutants: readonly Mutant[] = [
     changes: [
       change(
         "wal/log-writer.ts",
-        'const bytes = this.#options.syncMode === "always" ? durableOffset : writtenOffset;\n    return { number: image.number, lastSeq: this.ackableSeq, bytes };',
-        "return { number: image.number, lastSeq: this.writtenSeq, bytes: Math.max(durableOffset, writtenOffset) };",
+        'const bytes = this.#options.syncMode === "always" ? durableOffset : writtenOffset;\n    return { number: image.number, firstSeq: image.firstSeq, lastSeq: this.ackableSeq, bytes };',
+        "return { number: image.number, firstSeq: image.firstSeq, lastSeq: this.writtenSeq, bytes: Math.max(durableOffset, writtenOffset) };",
       ),
     ],
     killer: ["poison.test.ts", "a failed sync poisons the handle"],
@@ -310,7 +362,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "a newer handle does not wait for the older one's sync",
-    changes: [change("wal/log-writer.ts", "await this.#running;", "")],
+    changes: [change("wal/log-writer.ts", "    await this.#running;\n    await this.#syncs.ended();\n", "")],
     killer: ["poison.test.ts", "a takeover waits for the sync in flight"],
   },
   {

@@ -52,12 +52,26 @@ async function writeLog(
 
 /** Opens the damaged log, and expects these records, the cut bytes beside it, and a log that goes on for good. */
 async function expectRepair(files: Files, name: string, expected: string[]): Promise<void> {
-  const damaged = files.get(name)!;
   const disk = await diskWith(files);
   const first = await openTestLog(disk);
   expect(first.corruption).toBeUndefined();
   expect(await iterated(first)).toEqual(expected);
+  expectCutBytes(files, name, disk, first);
+  await expectGoesOn(disk, expected);
+}
 
+/** The same where there are only zeros behind the last group: nothing is cut, and nothing kept. */
+async function expectPrepared(files: Files, expected: string[]): Promise<void> {
+  const disk = await diskWith(files);
+  const first = await openTestLog(disk);
+  expect(first.corruption).toBeUndefined();
+  expect(first.tornFile).toBeUndefined();
+  expect(await iterated(first)).toEqual(expected);
+  await expectGoesOn(disk, expected);
+}
+
+function expectCutBytes(files: Files, name: string, disk: MemoryFileSystem, first: WriteAheadLog): void {
+  const damaged = files.get(name)!;
   const kept = filesOf(disk);
   const end = kept.get(name)!.length;
   expect(kept.get(name)!.equals(damaged.subarray(0, end))).toBe(true);
@@ -69,7 +83,9 @@ async function expectRepair(files: Files, name: string, expected: string[]): Pro
   } else {
     expect(first.tornFile).toBeUndefined();
   }
+}
 
+async function expectGoesOn(disk: MemoryFileSystem, expected: string[]): Promise<void> {
   // What is appended after the repair must replay as well: after a kill, and after a clean end.
   const killed = disk.crash({ unsynced: "kept" });
   await expectMore(await openTestLog(disk), expected);
@@ -112,14 +128,28 @@ describe("a torn tail is repaired", () => {
     for (let from = last; from < bytes.length; from++) {
       const damaged = Buffer.from(bytes).fill(0, from);
       if (damaged.equals(bytes)) continue;
-      await expectRepair(withFile(files, name, damaged), name, linesBefore(last));
+      const filled = withFile(files, name, damaged);
+      // Where nothing is left of it, it is as if it had never been written.
+      if (from === last) await expectPrepared(filled, linesBefore(last));
+      else await expectRepair(filled, name, linesBefore(last));
     }
   });
 
-  test("with zeros behind the last group, however many", async () => {
+  test("but zeros behind the last group are none, however many: they were prepared", async () => {
     const { files, name, bytes, lines } = await writeLog();
     for (const zeros of [1, 2, 7, 8, 55, 56, 57, 96, 511, 512, 513, 4096, 20_000]) {
-      await expectRepair(withFile(files, name, Buffer.concat([bytes, Buffer.alloc(zeros)])), name, lines);
+      await expectPrepared(withFile(files, name, Buffer.concat([bytes, Buffer.alloc(zeros)])), lines);
+    }
+  });
+
+  test("with a single byte among the zeros behind the last group, wherever it is", async () => {
+    const { files, name, bytes, lines } = await writeLog();
+    for (const zeros of [1, 56, 300, 4096, 4097, 9_000]) {
+      for (const at of new Set([0, 1, zeros >> 1, zeros - 1])) {
+        const tail = Buffer.alloc(zeros);
+        tail[Math.min(at, zeros - 1)] = 1;
+        await expectRepair(withFile(files, name, Buffer.concat([bytes, tail])), name, lines);
+      }
     }
   });
 
