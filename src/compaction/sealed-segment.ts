@@ -55,8 +55,8 @@ export function replaySegment(
       if (type !== recordType.put && type !== recordType.delete) continue;
       operationCount++;
       const hash = hashKey(bytes, keyStart, keyEnd, hashSeed);
-      if (type === recordType.delete) memtable.delete(hash, keyStart, keyEnd - keyStart, commitSeq);
-      else memtable.put(hash, keyStart, keyEnd - keyStart, valueEnd - keyEnd, commitSeq);
+      if (type === recordType.delete) memtable.stageDelete(hash, keyStart, keyEnd - keyStart, commitSeq);
+      else memtable.stagePut(hash, keyStart, keyEnd - keyStart, valueEnd - keyEnd, commitSeq);
     }
   };
   const walk = walkSegment(bytes, header, checksum, replayGroup);

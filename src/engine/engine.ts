@@ -322,8 +322,8 @@ export class Engine implements Store {
     const memtable = memtables.newest;
     assert(memtable.bytes === builder.image.bytes, "the newest memtable indexes the segment that is written");
     const hash = memtables.hash(bytes, keyStart, keyEnd);
-    if (isDelete) memtable.delete(hash, builder.keyStart, keyEnd - keyStart, version);
-    else memtable.put(hash, builder.keyStart, keyEnd - keyStart, valueEnd - valueStart, version);
+    if (isDelete) memtable.stageDelete(hash, builder.keyStart, keyEnd - keyStart, version);
+    else memtable.stagePut(hash, builder.keyStart, keyEnd - keyStart, valueEnd - valueStart, version);
   }
 
   /** Why an operation can't be done, if it can't: a limit, or its condition. */

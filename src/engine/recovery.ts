@@ -68,8 +68,8 @@ function replayInto(memtables: MemtableStack, coveredSeq: number): SurveyVisitor
         const { type, keyStart, keyEnd, valueEnd, commitSeq } = cursor;
         if (type !== recordType.put && type !== recordType.delete) continue;
         const hash = memtables.hash(bytes, keyStart, keyEnd);
-        if (type === recordType.delete) memtable.delete(hash, keyStart, keyEnd - keyStart, commitSeq);
-        else memtable.put(hash, keyStart, keyEnd - keyStart, valueEnd - keyEnd, commitSeq);
+        if (type === recordType.delete) memtable.stageDelete(hash, keyStart, keyEnd - keyStart, commitSeq);
+        else memtable.stagePut(hash, keyStart, keyEnd - keyStart, valueEnd - keyEnd, commitSeq);
       }
     },
   };

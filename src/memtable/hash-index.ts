@@ -57,6 +57,12 @@ export class HashIndex {
     return this.#slotsTotal * slotWords * Int32Array.BYTES_PER_ELEMENT;
   }
 
+  /** What is in the slot where a look-up would begin: for whoever wants it in the processor's cache. */
+  slot(hash: number): number {
+    const slots = this.#partitions[hash >>> partitionShift]!;
+    return slots[(hash << slotWordsLog2) & (slots.length - 1)]!;
+  }
+
   /** The entry with this key, or -1. `hash` is the key's. */
   find(hash: number, key: Buffer, keyStart: number, keyEnd: number): number {
     const slots = this.#partitions[hash >>> partitionShift]!;

@@ -19,12 +19,15 @@ export class MemtableCursor {
   readonly #bytes: Buffer;
   readonly #view: OrderedView;
   readonly #seqBefore: number;
+  readonly #settle: () => void;
   #ageMax = 0;
   #position = 0;
   #changesSeen = 0;
   #reverse = false;
 
-  constructor(entries: EntryList, bytes: Buffer, view: OrderedView, seqBefore: number) {
+  /** `settle` has the memtable index what was written to it. */
+  constructor(entries: EntryList, bytes: Buffer, view: OrderedView, seqBefore: number, settle: () => void) {
+    this.#settle = settle;
     this.#entries = entries;
     this.#bytes = bytes;
     this.#view = view;
@@ -34,6 +37,7 @@ export class MemtableCursor {
   /** Goes to the first key, or to the last to walk towards the first. Returns whether there is one. */
   seekStart(reverse: boolean, versionMax = Number.MAX_SAFE_INTEGER): boolean {
     const view = this.#view;
+    this.#settle();
     view.refresh();
     this.#reverse = reverse;
     this.#ageMax = versionMax - this.#seqBefore;
@@ -54,6 +58,7 @@ export class MemtableCursor {
     versionMax = Number.MAX_SAFE_INTEGER,
   ): boolean {
     const view = this.#view;
+    this.#settle();
     view.refresh();
     this.#reverse = reverse;
     this.#ageMax = versionMax - this.#seqBefore;

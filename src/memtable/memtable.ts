@@ -4,6 +4,7 @@ import { EntryList } from "./entry-list.ts";
 import { HashIndex } from "./hash-index.ts";
 import { MemtableCursor } from "./memtable-cursor.ts";
 import { OrderedView } from "./ordered-view.ts";
+import { StagedWrites, stagedMax } from "./staged-writes.ts";
 
 const ageMax = 0xffff_ffff;
 
@@ -32,20 +33,18 @@ export interface MemtableOptions {
  * one, and says the same for ever. Nothing is allocated by a call, beyond the index when it grows.
  */
 export class Memtable {
-  // Invariant: every entry's key and value lie inside `bytes`, its age is in 1 .. ageMax, its hash is the one
-  // its caller gave, and tombstoneCount of the entries are tombstones.
+  // Invariants: every entry's key and value lie inside `bytes`, its age is in 1 .. ageMax, its hash is the one
+  // its caller gave, and tombstoneCount of the entries are tombstones. Whoever reads has settled what is staged.
   readonly bytes: Buffer;
   readonly seqBefore: number;
   readonly hashSeed: number;
-  /**
-   * The seq of the newest snapshot that anybody holds, 0 where there is none. A version up to it is kept when its key
-   * is written again; others are written over, which costs nothing more than this comparison.
-   */
-  keepVersionsThrough = 0;
+  #keepVersionsThrough = 0;
+  readonly #staged = new StagedWrites();
   readonly #entries: EntryList;
   readonly #index: HashIndex;
   readonly #view: OrderedView;
   #tombstoneCount = 0;
+  #touchSum = 0;
 
   constructor(options: MemtableOptions) {
     assert(options.bytes.length <= segmentBytesLimit, "places in a segment fit into 31 bits");
@@ -58,17 +57,34 @@ export class Memtable {
     this.#view = new OrderedView(this.#entries, bytes, ordersAhead);
   }
 
+  /**
+   * The seq of the newest snapshot that anybody holds, 0 where there is none. A version up to it is kept when its key
+   * is written again; others are written over, which costs nothing more than a comparison.
+   */
+  get keepVersionsThrough(): number {
+    return this.#keepVersionsThrough;
+  }
+
+  set keepVersionsThrough(seq: number) {
+    // What was written before is not judged by what somebody holds now.
+    this.#settle();
+    this.#keepVersionsThrough = seq;
+  }
+
   /** Distinct keys, tombstones included. */
   get entryCount(): number {
+    this.#settle();
     return this.#entries.count;
   }
 
   get tombstoneCount(): number {
+    this.#settle();
     return this.#tombstoneCount;
   }
 
   /** Older versions that were kept. */
   get olderCount(): number {
+    this.#settle();
     return this.#entries.olderCount;
   }
 
@@ -80,22 +96,42 @@ export class Memtable {
   /** The key is in `bytes` at `keyStart`, its value directly behind it. Returns the entry. */
   put(hash: number, keyStart: number, keyLength: number, valueLength: number, version: number): number {
     assert(valueLength >= 0 && valueLength <= valueBytesMax, "a value's length is in its range");
-    return this.#write(hash, keyStart, keyLength, valueLength, version, false);
+    this.#settle();
+    return this.#write(hash, keyStart, keyLength, valueLength, this.#ageOf(version), false);
   }
 
   /** Leaves a tombstone for the key in `bytes` at `keyStart`. Returns the entry. */
   delete(hash: number, keyStart: number, keyLength: number, version: number): number {
-    return this.#write(hash, keyStart, keyLength, 0, version, true);
+    this.#settle();
+    return this.#write(hash, keyStart, keyLength, 0, this.#ageOf(version), true);
+  }
+
+  /**
+   * As `put`, but indexed a little later, together with its neighbours, so that they wait for memory at the same time
+   * and not one after the other. Whoever reads has it indexed first, so nobody can tell.
+   */
+  stagePut(hash: number, keyStart: number, keyLength: number, valueLength: number, version: number): void {
+    assert(valueLength >= 0 && valueLength <= valueBytesMax, "a value's length is in its range");
+    this.#staged.add(hash, keyStart, keyLength, valueLength, this.#ageOf(version));
+    if (this.#staged.count === stagedMax) this.#settle();
+  }
+
+  /** As `delete`, in the same way. */
+  stageDelete(hash: number, keyStart: number, keyLength: number, version: number): void {
+    this.#staged.add(hash, keyStart, keyLength, -1, this.#ageOf(version));
+    if (this.#staged.count === stagedMax) this.#settle();
   }
 
   /** The newest entry of this key, a tombstone too, or -1. `hash` is the key's under this memtable's seed. */
   find(hash: number, key: Buffer, keyStart: number, keyEnd: number): number {
+    if (this.#staged.count > 0) this.#settle();
     return this.#index.find(hash, key, keyStart, keyEnd);
   }
 
   /** A cursor over the entries in the order of their keys. Make one and keep it: it may seek any number of times. */
   cursor(): MemtableCursor {
-    return new MemtableCursor(this.#entries, this.bytes, this.#view, this.seqBefore);
+    const settle = () => this.#settle();
+    return new MemtableCursor(this.#entries, this.bytes, this.#view, this.seqBefore, settle);
   }
 
   /** Whether somebody has sought here. Then the order is kept at hand, and the next memtable should do so, too. */
@@ -138,16 +174,38 @@ export class Memtable {
     return this.#entries.isTombstone(entry);
   }
 
+  #ageOf(version: number): number {
+    const age = version - this.seqBefore;
+    assert(age >= 1 && age <= ageMax, "a memtable's versions are a little greater than its seqBefore");
+    return age;
+  }
+
+  /** Indexes what is staged. First each one's slot is touched, with nothing that depends on what is read there. */
+  #settle(): void {
+    const staged = this.#staged;
+    const { count } = staged;
+    if (count === 0) return;
+    let sum = 0;
+    for (let index = 0; index < count; index++) sum += this.#index.slot(staged.hash(index));
+    // Kept, so that nobody finds the reading superfluous.
+    this.#touchSum = (this.#touchSum + sum) | 0;
+    // Emptied first: what is written reads, and must not begin anew.
+    staged.count = 0;
+    for (let index = 0; index < count; index++) {
+      const valueLength = staged.valueLength(index);
+      const [keyStart, keyLength, age] = [staged.keyStart(index), staged.keyLength(index), staged.age(index)];
+      this.#write(staged.hash(index), keyStart, keyLength, Math.max(0, valueLength), age, valueLength < 0);
+    }
+  }
+
   #write(
     hash: number,
     keyStart: number,
     keyLength: number,
     valueLength: number,
-    version: number,
+    age: number,
     tombstone: boolean,
   ): number {
-    const age = version - this.seqBefore;
-    assert(age >= 1 && age <= ageMax, "a memtable's versions are a little greater than its seqBefore");
     assert(keyLength >= keyBytesMin && keyLength <= keyBytesMax, "a key's length is in its range");
     const keyEnd = keyStart + keyLength;
     assert(keyStart >= 0 && keyEnd + valueLength <= this.bytes.length, "a record lies in its segment");
@@ -163,7 +221,7 @@ export class Memtable {
     }
     const agePresent = entries.age(entry);
     assert(age >= agePresent, "an entry's version never goes back");
-    if (this.seqBefore + agePresent <= this.keepVersionsThrough && agePresent < age) entries.keep(entry);
+    if (this.seqBefore + agePresent <= this.#keepVersionsThrough && agePresent < age) entries.keep(entry);
     if (entries.isTombstone(entry) !== tombstone) this.#tombstoneCount += tombstone ? 1 : -1;
     entries.write(entry, keyStart, valueLength, age, tombstone);
     this.#index.move(hash, entry);
@@ -172,6 +230,7 @@ export class Memtable {
 
   /** For tests: everything that must hold between calls. */
   assertInvariants(): void {
+    this.#settle();
     this.#entries.assertInvariants();
     this.#index.assertInvariants();
     this.#view.assertInvariants();

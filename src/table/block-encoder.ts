@@ -91,8 +91,11 @@ export class BlockEncoder {
     this.entryCount++;
   }
 
-  /** Ends the block: restarts, their count, and the checksum of it all. The next one begins behind it. */
-  end(): void {
+  /**
+   * Ends the block: restarts, their count, and the checksum of it all, whose seed is that of where the block will lie.
+   * The next one begins behind it.
+   */
+  end(seed: number): void {
     const bytesTotal = this.bytes;
     assert(this.entryCount > 0, "a block has entries");
     assert(this.entryCount === 1 || bytesTotal <= blockBytesMax, "only a single entry makes a block larger");
@@ -103,7 +106,7 @@ export class BlockEncoder {
     }
     const countAt = target.reserve(restartCountBytes);
     target.bytes.writeUInt16BE(this.#restartCount, countAt);
-    appendChecksum(target, this.start);
+    appendChecksum(target, this.start, seed);
     assert(target.length - this.start === bytesTotal, "a block has the bytes that were foreseen");
     this.start = target.length;
     this.entryCount = 0;

@@ -56,12 +56,6 @@ export class BlockSearch {
     versionLimit: number,
   ): number {
     this.sawKey = false;
-    // Asks the memory for all of the block at once. The search goes from its end to its middle and on from there, each
-    // time by what it has just read: with blocks out of a large cache that took 900 ns, and so it takes 600.
-    let touched = 0;
-    for (let at = start; at < end; at += touchBytes) touched += bytes[at]!;
-    if (touched < 0) return malformed;
-
     const restartCountAt = end - restartCountBytes - checksumBytes;
     const restartCount = bytes.readUInt16BE(restartCountAt);
     const restartsAt = restartCountAt - restartCount * restartOffsetBytes;
@@ -118,9 +112,6 @@ export class BlockSearch {
     return found;
   }
 }
-
-/** Lines of 64 bytes come in pairs, and the pair behind when one is read after another. */
-const touchBytes = 256;
 
 /**
  * Where the last restart lies whose key is less than the one sought, or the first restart; -1: malformed. A restart

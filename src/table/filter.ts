@@ -1,6 +1,6 @@
 import { assert } from "../lib/assert.ts";
 import type { ByteWriter } from "../lib/byte-writer.ts";
-import { appendChecksum, isIntact } from "./section-checksum.ts";
+import { appendChecksum } from "./section-checksum.ts";
 import { checksumBytes, filterLineBytes, filterLinesMax } from "./table-format.ts";
 
 /**
@@ -49,11 +49,6 @@ export function filterLinesOf(filterBytes: number): number {
   return (filterBytes - checksumBytes) / filterLineBytes;
 }
 
-/** Whether a filter section, its checksum included, is as it was written. */
-export function isFilterIntact(bytes: Buffer, start: number, end: number): boolean {
-  return isIntact(bytes, start, end);
-}
-
 /** Gathers the hashes of a table's keys: how many lines the filter needs is known at the end only. */
 export class FilterBuilder {
   keyCount = 0;
@@ -73,15 +68,15 @@ export class FilterBuilder {
     this.#hashes[this.keyCount++] = hash;
   }
 
-  /** Appends the filter section, and returns its size. */
-  write(target: ByteWriter): number {
+  /** Appends the filter section, and returns its size. The seed of its checksum is that of where it will lie. */
+  write(target: ByteWriter, seed: number): number {
     const lines = filterLinesFor(this.keyCount);
     const start = target.reserve(lines * filterLineBytes);
     target.bytes.fill(0, start, target.length);
     for (let index = 0; index < this.keyCount; index++) {
       setBits(target.bytes, start, lines, this.#hashes[index]!);
     }
-    appendChecksum(target, start);
+    appendChecksum(target, start, seed);
     return target.length - start;
   }
 }

@@ -40,8 +40,11 @@ export class IndexBuilder {
     appendSeparator(this.#separators, last, 0, lastEnd, first, firstStart, firstEnd, shared);
   }
 
-  /** Appends the index section, and returns its size. The last block's separator is the table's last key. */
-  write(target: ByteWriter, blocksEnd: number, firstKey: Buffer, lastKey: Buffer): number {
+  /**
+   * Appends the index section, and returns its size. The last block's separator is the table's last key; the seed of
+   * the checksum is that of where the index will lie.
+   */
+  write(target: ByteWriter, blocksEnd: number, firstKey: Buffer, lastKey: Buffer, seed: number): number {
     assert(this.#separatorCount === this.blockCount - 1, "only the last block has no separator yet");
     const start = target.length;
     this.#separators.copy(lastKey, 0, lastKey.length);
@@ -56,7 +59,7 @@ export class IndexBuilder {
     target.copy(this.#separators.bytes, 0, this.#separators.length);
     target.copy(firstKey, 0, firstKey.length);
     target.copy(lastKey, 0, lastKey.length);
-    appendChecksum(target, start);
+    appendChecksum(target, start, seed);
     return target.length - start;
   }
 }

@@ -1,5 +1,5 @@
 import { compareKeys } from "../memtable/compare-keys.ts";
-import { isIntact } from "./section-checksum.ts";
+import { checksumSeedOf, isIntact, seedAt } from "./section-checksum.ts";
 import { blockBytesMin, checksumBytes, indexPairBytes } from "./table-format.ts";
 import type { TableFooter } from "./table-footer.ts";
 
@@ -24,7 +24,8 @@ export function indexProblem(index: Buffer, footer: TableFooter): string | undef
   const { blockCount, firstKeyBytes, lastKeyBytes } = footer;
   const keysEnd = index.length - checksumBytes;
   if (index.length !== footer.indexBytes) return "its index is cut short";
-  if (!isIntact(index, 0, index.length)) return "the checksum of its index does not match";
+  const seed = seedAt(checksumSeedOf(footer.storeId, footer.number), footer.indexOffset);
+  if (!isIntact(index, 0, index.length, seed)) return "the checksum of its index does not match";
   const firstKeyStart = keysEnd - firstKeyBytes - lastKeyBytes;
   const lastKeyStart = keysEnd - lastKeyBytes;
   if (blockOffset(index, 0) !== 0 || blockOffset(index, blockCount) !== footer.filterOffset) {

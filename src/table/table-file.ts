@@ -1,13 +1,14 @@
+import { basename } from "node:path";
 import { AssertionError } from "../lib/assert.ts";
 import type { File, FileSystem } from "../vfs/file-system.ts";
 import { readFully } from "../vfs/file-system.ts";
-import { isBlockIntact } from "./block-checksum.ts";
+import { isBlockIntact, joinedChecksum } from "./block-checksum.ts";
 import { BlockIndex } from "./block-index.ts";
 import { TableCorruptionError } from "./errors.ts";
-import { isFilterIntact } from "./filter.ts";
 import { indexProblem } from "./index-section.ts";
+import { checksumSeedOf, isIntact, seedAt } from "./section-checksum.ts";
 import { decodeFooter, type TableFooter } from "./table-footer.ts";
-import { footerBytes } from "./table-format.ts";
+import { footerBytes, tableNumberOf } from "./table-format.ts";
 import type { TableSummary } from "./table-summary.ts";
 
 /** What the manifest says of a table: one that says otherwise is somebody else's. */
@@ -27,8 +28,9 @@ export class TableFile {
   readonly index: BlockIndex;
   readonly summary: TableSummary;
   readonly #file: File;
+  readonly #checksumSeed: number;
 
-  /** Opens the table at `path`; with `expected`, that very one. */
+  /** Opens the table at `path`: the one that is expected, or else at least the one that the file's name says. */
   constructor(fileSystem: FileSystem, path: string, expected?: TableIdentity) {
     this.path = path;
     this.#file = openExisting(fileSystem, path);
@@ -38,8 +40,9 @@ export class TableFile {
       const decoded = decodeFooter(this.readSection(footerAt, Math.min(bytes, footerBytes)), bytes);
       if ("problem" in decoded) throw this.damage(footerAt, decoded.problem);
       this.footer = decoded.footer;
-      const stranger = expected === undefined ? undefined : strangerProblem(this.footer, expected);
+      const stranger = strangerProblem(this.footer, expected ?? namedBy(path));
       if (stranger !== undefined) throw this.damage(footerAt, stranger);
+      this.#checksumSeed = checksumSeedOf(this.footer.storeId, this.footer.number);
 
       const section = this.readSection(this.footer.indexOffset, this.footer.indexBytes);
       const problem = indexProblem(section, this.footer);
@@ -60,7 +63,7 @@ export class TableFile {
   readFilter(): Buffer {
     const { filterOffset, filterBytes } = this.footer;
     const filter = this.readSection(filterOffset, filterBytes);
-    if (!isFilterIntact(filter, 0, filterBytes)) {
+    if (!isIntact(filter, 0, filterBytes, seedAt(this.#checksumSeed, filterOffset))) {
       throw this.damage(filterOffset, "the checksum of its filter does not match");
     }
     return filter;
@@ -91,9 +94,15 @@ export class TableFile {
   }
 
   verifyBlock(bytes: Buffer, block: number): void {
-    if (!isBlockIntact(bytes)) {
-      throw this.damage(this.index.blockStart(block), `the checksum of block ${block} does not match`);
+    const offset = this.index.blockStart(block);
+    if (!isBlockIntact(bytes, seedAt(this.#checksumSeed, offset))) {
+      throw this.damage(offset, `the checksum of block ${block} does not match`);
     }
+  }
+
+  /** The checksum of blocks that were read at once, if each of them is intact and in its place. */
+  joinedChecksum(blocks: Buffer, first: number, end: number): number {
+    return joinedChecksum(blocks, this.index, this.#checksumSeed, first, end);
   }
 
   /** For a block whose checksum matches and whose content can't be what a writer has written. */
@@ -136,12 +145,17 @@ function openExisting(fileSystem: FileSystem, path: string): File {
   }
 }
 
-function strangerProblem(footer: TableFooter, expected: TableIdentity): string | undefined {
-  if (Buffer.compare(footer.storeId, expected.storeId) !== 0) return "it belongs to another store";
-  if (footer.number !== expected.number) {
-    return `it is table ${footer.number}, where table ${expected.number} should be`;
-  }
-  if (footer.hashSeed !== expected.hashSeed) return "its filter was made with another seed than its store's";
+/** A file that has no table's name may be any table. */
+function namedBy(path: string): Partial<TableIdentity> {
+  const number = tableNumberOf(basename(path));
+  return number === undefined ? {} : { number };
+}
+
+function strangerProblem(footer: TableFooter, expected: Partial<TableIdentity>): string | undefined {
+  const { storeId, number = footer.number, hashSeed = footer.hashSeed } = expected;
+  if (storeId && Buffer.compare(footer.storeId, storeId) !== 0) return "it belongs to another store";
+  if (footer.number !== number) return `it is table ${footer.number}, where table ${number} should be`;
+  if (footer.hashSeed !== hashSeed) return "its filter was made with another seed than its store's";
   return undefined;
 }
 

@@ -9,6 +9,7 @@ import { commonLength } from "./common-length.ts";
 import { copyBytes } from "./copy-bytes.ts";
 import { FilterBuilder } from "./filter.ts";
 import { IndexBuilder } from "./index-builder.ts";
+import { checksumSeedOf, seedAt } from "./section-checksum.ts";
 import { blockBytesMax, entryFlag, entryFlagsRange, footerBytes, tableBytesMax } from "./table-format.ts";
 import { encodeFooter } from "./table-footer.ts";
 import type { TableSummary } from "./table-summary.ts";
@@ -43,6 +44,7 @@ export class TableWriter {
   readonly #number: number;
   readonly #hashSeed: number;
   readonly #versionMin: number;
+  readonly #checksumSeed: number;
   readonly #pending = new ByteWriter(pendingBytesInitial);
   readonly #block = new BlockEncoder(this.#pending);
   readonly #index = new IndexBuilder();
@@ -67,6 +69,7 @@ export class TableWriter {
     this.#number = options.number;
     this.#hashSeed = options.hashSeed;
     this.#versionMin = options.versionMin;
+    this.#checksumSeed = checksumSeedOf(options.storeId, options.number);
   }
 
   /** What writeOut would hand to the file: whole blocks only. */
@@ -168,8 +171,10 @@ export class TableWriter {
     const pending = this.#pending;
     const lastKey = Buffer.from(this.#lastKey.subarray(0, this.#lastKeyLength));
     const filterOffset = this.bytes;
-    const filterBytes = this.#filter.write(pending);
-    const indexBytes = this.#index.write(pending, filterOffset, this.#firstKey, lastKey);
+    const filterBytes = this.#filter.write(pending, seedAt(this.#checksumSeed, filterOffset));
+    const indexOffset = filterOffset + filterBytes;
+    const indexSeed = seedAt(this.#checksumSeed, indexOffset);
+    const indexBytes = this.#index.write(pending, filterOffset, this.#firstKey, lastKey, indexSeed);
     const fileChecksum = crc32c(pending.bytes.subarray(0, pending.length), this.#writtenChecksum);
     const summary: TableSummary = {
       number: this.#number,
@@ -192,7 +197,7 @@ export class TableWriter {
       blockCount: this.#index.blockCount,
       filterOffset,
       filterBytes,
-      indexOffset: filterOffset + filterBytes,
+      indexOffset,
       indexBytes,
       firstKeyBytes: this.#firstKey.length,
       lastKeyBytes: lastKey.length,
@@ -204,8 +209,9 @@ export class TableWriter {
   }
 
   #endBlock(): void {
-    this.#index.addBlock(this.#writtenBytes + this.#block.start);
-    this.#block.end();
+    const offset = this.#writtenBytes + this.#block.start;
+    this.#index.addBlock(offset);
+    this.#block.end(seedAt(this.#checksumSeed, offset));
     assert(this.bytes <= tableBytesMax, "a table stays below 4 GiB");
   }
 

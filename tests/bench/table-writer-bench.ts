@@ -125,7 +125,7 @@ for (const count of [1_000, 10_000, 280_000, 1_600_000]) {
 
 function filled(builder: FilterBuilder): ByteWriter {
   const target = new ByteWriter();
-  builder.write(target);
+  builder.write(target, 0);
   return target;
 }
 

@@ -336,14 +336,14 @@ describe("what must never reach the disk", () => {
     const disk = new MemoryFileSystem();
     const db = await EngineDriver.open(disk);
     await db.putDurably("k", "1");
-    const put = Memtable.prototype.put;
+    const put = Memtable.prototype.stagePut;
     let calls = 0;
     using _ = {
       [Symbol.dispose]() {
-        Memtable.prototype.put = put;
+        Memtable.prototype.stagePut = put;
       },
     };
-    Memtable.prototype.put = function (...words) {
+    Memtable.prototype.stagePut = function (...words) {
       if (++calls === 2) throw new RangeError("Out of memory");
       return put.apply(this, words);
     };
@@ -352,7 +352,7 @@ describe("what must never reach the disk", () => {
       { key: "b", value: "2" },
     ];
     expect(() => db.batch(batch)).toThrow("Out of memory");
-    Memtable.prototype.put = put;
+    Memtable.prototype.stagePut = put;
     await db.engine.close();
     const again = await EngineDriver.open(disk);
     expect(again.all()).toEqual([["k", "1"]]);

@@ -1,6 +1,5 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { crc32c } from "../../src/lib/crc32c.ts";
 import { cacheBytesLimit } from "../../src/lib/limits.ts";
 import { BlockBuffer } from "../../src/table/block-buffer.ts";
 import {
@@ -10,7 +9,6 @@ import {
   placeStart,
   type CachedTable,
 } from "../../src/table/block-cache.ts";
-import { isBlockIntact, joinChecksums } from "../../src/table/block-checksum.ts";
 import { check } from "./property.ts";
 
 /** Puts a block into the cache, as a reader does: its length and its first two bytes tell it from all others. */
@@ -147,39 +145,5 @@ describe("a buffer for blocks", () => {
     for (let read = 0; read < 200; read++) buffer.reserve(1 + (read % 1000));
     buffer.giveBack();
     expect(buffer.bytes).toBe(bytes);
-  });
-});
-
-describe("a checksum", () => {
-  const anyBytes = fc.uint8Array({ maxLength: 300, size: "max" }).map((bytes) => Buffer.from(bytes));
-
-  test("of a whole block tells whether the block is intact", async () => {
-    await check(
-      fc.tuple(anyBytes, fc.nat(), fc.integer({ min: 1, max: 255 })),
-      500,
-      ([content, at, flip]) => {
-        const block = Buffer.concat([content, Buffer.alloc(4)]);
-        block.writeUInt32BE(crc32c(content), content.length);
-        expect(isBlockIntact(block)).toBe(true);
-        block[at % block.length]! ^= flip;
-        expect(isBlockIntact(block)).toBe(false);
-      },
-    );
-  });
-
-  test("of two stretches is that of both together", async () => {
-    const anyLength = fc.oneof(
-      fc.nat(5000),
-      fc.constantFrom(0, 1, 4095, 4096, 4097, 8191, 8192, 262_144, 17_000_000),
-    );
-    const bytes = Buffer.alloc(17_000_100);
-    for (let at = 0; at < bytes.length; at += 4) bytes.writeInt32LE(Math.imul(at, 0x9e37_79b1), at);
-    await check(fc.tuple(fc.nat(100), anyLength), 100, ([first, second]) => {
-      const together = crc32c(bytes.subarray(0, first + second));
-      const apart = [bytes.subarray(0, first), bytes.subarray(first, first + second)].map((part) =>
-        crc32c(part),
-      );
-      expect(joinChecksums(apart[0]!, apart[1]!, second)).toBe(together);
-    });
   });
 });

@@ -8,6 +8,15 @@ import { hashSeed, storeId, tableNumber } from "./table-fixture.ts";
 
 /** Tables that no writer would write: every checksum matches, and what they hold is what a test says. */
 
+/** Writes the checksum of what lies from `start` to `end` of a table, to the end of it. */
+function seal(table: Buffer, start: number, end: number): void {
+  const place = Buffer.alloc(28);
+  place.set(storeId, 0);
+  place.writeBigUInt64BE(BigInt(tableNumber), 16);
+  place.writeUInt32BE(start, 24);
+  table.writeUInt32BE(crc32c(Buffer.concat([place, table.subarray(start, end - 4)])), end - 4);
+}
+
 export interface RawEntry {
   shared?: number;
   /** What is not shared of the key. */
@@ -35,7 +44,7 @@ function rawEntry({ shared = 0, key, version = 1, value = "", lengthAndFlags, nu
   return Buffer.concat([Buffer.from(head), keyBytes, valueBytes]);
 }
 
-/** A block of these entries; `restarts` are those that it ought to have, unless they are given. */
+/** A block of these entries, its checksum left out; `restarts` are those that it ought to have, unless they are given. */
 export function rawBlock(entries: RawEntry[], restarts?: number[], restartCount?: number): Buffer {
   const encoded = entries.map(rawEntry);
   const starts = encoded.map((_, index) => Buffer.concat(encoded.slice(0, index)).length);
@@ -43,9 +52,7 @@ export function rawBlock(entries: RawEntry[], restarts?: number[], restartCount?
   const end = Buffer.alloc(offsets.length * 4 + 6);
   for (const [index, offset] of offsets.entries()) end.writeUInt32BE(offset, index * 4);
   end.writeUInt16BE(restartCount ?? offsets.length, offsets.length * 4);
-  const block = Buffer.concat([...encoded, end]);
-  block.writeUInt32BE(crc32c(block.subarray(0, -4)), block.length - 4);
-  return block;
+  return Buffer.concat([...encoded, end]);
 }
 
 export interface RawTable {
@@ -61,12 +68,17 @@ export interface RawTable {
 
 export function rawTable({ blocks, separators, firstKey, lastKey, filterKeys, footer }: RawTable): Buffer {
   const target = new ByteWriter();
-  const append = (bytes: Buffer) => target.copy(bytes, 0, bytes.length);
+  const append = (bytes: Buffer) => {
+    const start = target.length;
+    target.copy(bytes, 0, bytes.length);
+    seal(target.bytes, start, target.length);
+  };
   for (const block of blocks) append(block);
   const filterOffset = target.length;
   const filter = new FilterBuilder();
   for (const key of filterKeys) filter.add(hashKey(Buffer.from(key), 0, Buffer.byteLength(key), hashSeed));
-  const filterBytes = filter.write(target);
+  const filterBytes = filter.write(target, 0);
+  seal(target.bytes, filterOffset, target.length);
   const last = lastKey ?? separators.at(-1)!;
   const index = rawIndex(blocks, separators, firstKey, last);
   append(index);
@@ -103,9 +115,7 @@ function rawIndex(blocks: Buffer[], separators: string[], firstKey: string, last
     keyOffset += Buffer.byteLength(separators[block] ?? "");
   }
   const keys = Buffer.from([...separators, firstKey, lastKey].join(""));
-  const index = Buffer.concat([pairs, keys, Buffer.alloc(4)]);
-  index.writeUInt32BE(crc32c(index.subarray(0, -4)), index.length - 4);
-  return index;
+  return Buffer.concat([pairs, keys, Buffer.alloc(4)]);
 }
 
 /** The bytes of a table after `change`, with checksums that match again, as if a writer had written it so. */
@@ -117,10 +127,7 @@ export function resealed(bytes: Buffer, change: (bytes: Buffer) => void): Buffer
   const footerAt = bytes.length - 120;
   const ends = [...blocks.map((block) => block.offset + block.bytes), indexOffset, footerAt];
   const starts = [...blocks.map((block) => block.offset), filterOffset, indexOffset];
-  for (const [index, start] of starts.entries()) {
-    const end = ends[index]!;
-    changed.writeUInt32BE(crc32c(changed.subarray(start, end - 4)), end - 4);
-  }
+  for (const [index, start] of starts.entries()) seal(changed, start, ends[index]!);
   changed.writeUInt32BE(crc32c(changed.subarray(0, footerAt)), footerAt + 112);
   changed.writeUInt32BE(crc32c(changed.subarray(footerAt, footerAt + 116)), footerAt + 116);
   return changed;

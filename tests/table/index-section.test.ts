@@ -3,7 +3,11 @@ import { ByteWriter } from "../../src/lib/byte-writer.ts";
 import { crc32c } from "../../src/lib/crc32c.ts";
 import { IndexBuilder } from "../../src/table/index-builder.ts";
 import { blockOffset, indexProblem, separatorOffset } from "../../src/table/index-section.ts";
+import { checksumSeedOf, seedAt } from "../../src/table/section-checksum.ts";
 import type { TableFooter } from "../../src/table/table-footer.ts";
+
+const storeId = new Uint8Array(16).fill(5);
+const seed = seedAt(checksumSeedOf(storeId, 1), 8168);
 
 /** The blocks "apple" to "cherry", "date" to "fig", "grape" to "kiwi", and what the footer says of them. */
 function example(): { index: Buffer; footer: TableFooter } {
@@ -16,11 +20,11 @@ function example(): { index: Buffer; footer: TableFooter } {
   builder.addBlock(4000);
   builder.addSeparator(fig!, 3, grape!, 0, 5, 0);
   builder.addBlock(8000);
-  const indexBytes = builder.write(target, 8100, Buffer.from("apple"), Buffer.from("kiwi"));
+  const indexBytes = builder.write(target, 8100, Buffer.from("apple"), Buffer.from("kiwi"), seed);
   const index = Buffer.from(target.bytes.subarray(6, target.length));
   expect(index.length).toBe(indexBytes);
   const footer: TableFooter = {
-    storeId: new Uint8Array(16),
+    storeId,
     number: 1,
     entryCount: 9,
     tombstoneCount: 0,
@@ -65,6 +69,15 @@ describe("an index", () => {
     }
   });
 
+  test.each<[string, Partial<TableFooter>]>([
+    ["of another store", { storeId: new Uint8Array(16).fill(6) }],
+    ["of another table", { number: 2 }],
+    ["from another place", { indexOffset: 8232, filterBytes: 132 }],
+  ])("%s is refused, whole as it is", (_, other) => {
+    const { index, footer } = example();
+    expect(indexProblem(index, { ...footer, ...other })).toBe("the checksum of its index does not match");
+  });
+
   const forgeries: [what: string, forge: (index: Buffer, footer: TableFooter) => void, problem: string][] = [
     ["a gap before the first block", (index) => index.writeUInt32BE(1, 0), "does not cover the blocks"],
     [
@@ -103,7 +116,7 @@ describe("an index", () => {
   test.each(forgeries)("is refused with %s", (_, forge, problem) => {
     const { index, footer } = example();
     forge(index, footer);
-    index.writeUInt32BE(crc32c(index.subarray(0, -4)), index.length - 4);
+    index.writeUInt32BE(crc32c(index.subarray(0, -4), seed), index.length - 4);
     expect(indexProblem(index, footer)).toContain(problem);
   });
 
@@ -114,7 +127,7 @@ describe("an index", () => {
     expect(() => builder.addBlock(100)).toThrow("the block before has its separator");
     builder.addSeparator(a, 1, b, 0, 1, 0);
     expect(() => builder.addSeparator(a, 1, b, 0, 1, 0)).toThrow("a block has one separator");
-    expect(() => builder.write(new ByteWriter(), 200, a, b)).toThrow(
+    expect(() => builder.write(new ByteWriter(), 200, a, b, seed)).toThrow(
       "only the last block has no separator yet",
     );
   });

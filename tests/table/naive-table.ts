@@ -53,13 +53,17 @@ const footerNumbers = [
 export function readNaively(file: Buffer): NaiveTable {
   const footer = readFooter(file);
   const { filterOffset, filterBytes, indexOffset, indexBytes } = footer;
-  const filter = checked(file.subarray(filterOffset, filterOffset + filterBytes), "the filter");
-  const index = checked(file.subarray(indexOffset, indexOffset + indexBytes), "the index");
+  const filterEnd = filterOffset + filterBytes;
+  const filter = file.subarray(filterOffset, filterEnd - 4);
+  rule(2, hasItsChecksum(file, filterOffset, filterEnd), "the filter has its checksum");
+  const index = file.subarray(indexOffset, indexOffset + indexBytes - 4);
+  rule(2, hasItsChecksum(file, indexOffset, indexOffset + indexBytes), "the index has its checksum");
   rule(2, naiveCrc32c(file.subarray(0, -120)) === footer.fileChecksum, "the file has its checksum");
 
   const { separators, offsets, firstKey, lastKey } = readIndex(index, footer);
   const blocks = separators.map((separator, block) => {
     const offset = offsets[block]!;
+    rule(4, hasItsChecksum(file, offset, offsets[block + 1]!), "the block has its checksum");
     return readBlock(file.subarray(offset, offsets[block + 1]), offset, separator, footer.versionMin);
   });
   const entries = blocks.flatMap((block) => block.entries);
@@ -96,10 +100,14 @@ function readFooter(file: Buffer): NaiveFooter {
   return footer;
 }
 
-function checked(bytes: Buffer, what: string): Buffer {
-  const content = bytes.subarray(0, -4);
-  rule(2, naiveCrc32c(content) === bytes.readUInt32BE(bytes.length - 4), `${what} has its checksum`);
-  return content;
+/** Whether the bytes from `offset` to `end` end with the checksum of their place and of those before it. */
+function hasItsChecksum(file: Buffer, offset: number, end: number): boolean {
+  if (end - offset < 4) return false;
+  const storeIdAndNumber = file.subarray(-120).subarray(12, 36);
+  const place = Buffer.concat([storeIdAndNumber, Buffer.alloc(4)]);
+  place.writeUInt32BE(offset, 24);
+  const summed = Buffer.concat([place, file.subarray(offset, end - 4)]);
+  return naiveCrc32c(summed) === file.readUInt32BE(end - 4);
 }
 
 interface NaiveIndex {
@@ -142,11 +150,6 @@ function readIndex(index: Buffer, footer: NaiveFooter): NaiveIndex {
 
 function readBlock(bytes: Buffer, offset: number, separator: Buffer, versionMin: number): NaiveBlock {
   rule(4, bytes.length >= 15, "a block holds an entry");
-  rule(
-    4,
-    naiveCrc32c(bytes.subarray(0, -4)) === bytes.readUInt32BE(bytes.length - 4),
-    "the block's checksum",
-  );
   const restartCount = bytes.readUInt16BE(bytes.length - 6);
   const entriesEnd = bytes.length - 6 - restartCount * 4;
   rule(4, restartCount >= 1 && entriesEnd >= 5, "a block has a restart and an entry");

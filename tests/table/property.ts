@@ -15,6 +15,8 @@ export async function check<T>(
   );
 }
 
+// The size is said each time: without it fast-check makes arrays of about ten at most, whatever their length may be.
+
 /** Bytes at which signed comparisons and the raising of a byte go wrong. */
 const awkwardByte = fc.constantFrom(0x00, 0x01, 0x61, 0x62, 0x7f, 0x80, 0xfe, 0xff);
 
@@ -22,7 +24,7 @@ export const anyKey: fc.Arbitrary<Buffer> = fc.oneof(
   fc.array(awkwardByte, { minLength: 1, maxLength: 6 }).map((bytes) => Buffer.from(bytes)),
   fc.integer({ min: 0, max: 999 }).map((number) => Buffer.from(`users/${number}`)),
   fc.integer({ min: 1, max: 600 }).map((length) => Buffer.alloc(length, 0x61)),
-  fc.uint8Array({ minLength: 1, maxLength: 20 }).map((bytes) => Buffer.from(bytes)),
+  fc.uint8Array({ minLength: 1, maxLength: 20, size: "max" }).map((bytes) => Buffer.from(bytes)),
 );
 
 /** Lengths at which a varint or a block changes. */
@@ -46,7 +48,7 @@ const anyEntry: fc.Arbitrary<TestEntry> = fc
 
 /** In the order of a table: keys ascend, versions of one key descend. */
 export const tableEntries: fc.Arbitrary<TestEntry[]> = fc
-  .array(anyEntry, { minLength: 1, maxLength: 150 })
+  .array(anyEntry, { minLength: 1, maxLength: 150, size: "max" })
   .map((entries) => {
     const sorted = entries.sort((a, b) => Buffer.compare(a.key, b.key) || b.version - a.version);
     return sorted.filter((entry, index) => {

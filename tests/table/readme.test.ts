@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { filterLinesFor } from "../../src/table/filter.ts";
 import * as format from "../../src/table/table-format.ts";
 import { keyBytesMax, valueBytesMax } from "../../src/lib/limits.ts";
-import { naiveHash } from "./naive-hash.ts";
+import { naiveCrc32c, naiveHash } from "./naive-hash.ts";
+import { readNaively } from "./naive-table.ts";
 import { hashSeed } from "./table-fixture.ts";
 
 /** The specification, the code and the golden files say the same. */
@@ -47,7 +48,31 @@ test("the hash and the bits of the example's first key are those that the README
   expect(places.length).toBe(6);
 });
 
+test("the example's sections end with the checksum of the places that the README names", () => {
+  const [, place, block, index] =
+    /The place of the filter is `([0-9a-f ]+)`; .*? end with `(\w+)` and `(\w+)`/.exec(words)!;
+  const filterPlace = Buffer.from(place!.replaceAll(" ", ""), "hex");
+  const table = readFileSync(join(import.meta.dir, "golden/versions-v1/000000000012.table"));
+  const { filterOffset, indexOffset } = readNaively(table).footer;
+  const ends = [0, filterOffset, indexOffset, table.length - 120];
+  for (const [section, offset] of [block!, filterPlace.toString("hex", 24), index!].entries()) {
+    const placeOfSection = Buffer.concat([filterPlace.subarray(0, 24), Buffer.from(offset, "hex")]);
+    const checksumAt = ends[section + 1]! - 4;
+    const summed = Buffer.concat([placeOfSection, table.subarray(ends[section]!, checksumAt)]);
+    expect(placeOfSection.readUInt32BE(24)).toBe(ends[section]!);
+    expect(naiveCrc32c(summed)).toBe(table.readUInt32BE(checksumAt));
+  }
+});
+
 describe("the drawn bytes are the constants of the code:", () => {
+  test("a place is the store, the table and the offset", () => {
+    expect(rowsOf(section("The checksum of a place"))).toEqual([
+      [0, format.storeIdBytes],
+      [format.storeIdBytes, 8],
+      [format.storeIdBytes + 8, 4],
+    ]);
+  });
+
   test("the footer's fields lie back to back and fill it", () => {
     let end = 0;
     for (const [offset, bytes] of rowsOf(section("The footer, 120 bytes"))) {

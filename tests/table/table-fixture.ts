@@ -1,6 +1,7 @@
 import { randomBytes, seededRandom } from "../../src/lib/random.ts";
 import { readFile } from "../../src/vfs/file-system.ts";
 import { MemoryFileSystem } from "../../src/vfs/memory.ts";
+import type { TableIdentity } from "../../src/table/table-file.ts";
 import { TableWriter } from "../../src/table/table-writer.ts";
 import type { TableSummary } from "../../src/table/table-summary.ts";
 
@@ -25,15 +26,14 @@ export function entry(key: string | Buffer, version: number, value?: string | Bu
   };
 }
 
-/** A writer for a new file of that disk. */
-export function writerOn(disk: MemoryFileSystem, versionMin = 0): TableWriter {
-  return new TableWriter({
-    file: disk.create(tablePath),
-    storeId,
-    number: tableNumber,
-    hashSeed,
-    versionMin,
-  });
+/** A writer for a new file of that disk; `changed` is what is not as it is in the other tables of the tests. */
+export function writerOn(
+  disk: MemoryFileSystem,
+  versionMin = 0,
+  changed: Partial<TableIdentity> = {},
+): TableWriter {
+  const identity = { storeId, number: tableNumber, hashSeed, ...changed };
+  return new TableWriter({ file: disk.create(tablePath), versionMin, ...identity });
 }
 
 /** Adds the entry from the middle of buffers that are overwritten afterwards: what the writer keeps, it must copy. */
@@ -55,10 +55,14 @@ export interface WrittenTable {
 /** A table of these entries, written out whenever `pendingBytesMax` are pending. */
 export async function writeTable(
   entries: TestEntry[],
-  { versionMin = 0, pendingBytesMax = Infinity } = {},
+  {
+    versionMin = 0,
+    pendingBytesMax = Infinity,
+    ...changed
+  }: Partial<TableIdentity> & { versionMin?: number; pendingBytesMax?: number } = {},
 ): Promise<WrittenTable> {
   const disk = new MemoryFileSystem();
-  const writer = writerOn(disk, versionMin);
+  const writer = writerOn(disk, versionMin, changed);
   for (const entry of entries) {
     addEntry(writer, entry);
     if (writer.pendingBytes >= pendingBytesMax) await writer.writeOut();
