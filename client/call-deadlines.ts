@@ -7,12 +7,15 @@ import type { Call } from "./call.ts";
  * more slots there are, so that it never takes a noticeable part of the time; a call ends that much late at most.
  */
 export class CallDeadlines {
-  // Invariant: no call with a promise has a deadline before #nextMs minus the pause between two sweeps.
+  // Invariant: no call with a promise has a deadline before #nextMs minus the pause between two sweeps. Those in #made,
+  // whose time has not begun, have none yet.
   readonly #clock: Clock;
   readonly #slots: readonly Call[];
   readonly #expired: (call: Call) => void;
   #nextMs = Infinity;
   #timer: Timer | undefined;
+  /** Calls of this tick. Some may be over, and their slots free or taken again: their time begins for nothing. */
+  readonly #made: Call[] = [];
 
   constructor(clock: Clock, slots: readonly Call[], expired: (call: Call) => void) {
     this.#clock = clock;
@@ -20,12 +23,28 @@ export class CallDeadlines {
     this.#expired = expired;
   }
 
-  /** A call was made that ends then. */
-  watch(deadlineMs: number, nowMs: number): void {
-    if (deadlineMs < this.#nextMs) this.#schedule(deadlineMs, nowMs);
+  /** A call was made. Its time begins at the end of the tick, so that the clock is read once for all calls of one. */
+  add(call: Call): void {
+    call.deadlineMs = Infinity;
+    this.#made.push(call);
+  }
+
+  /** The tick is over. */
+  begin(): void {
+    const made = this.#made;
+    if (made.length === 0) return;
+    const nowMs = this.#clock.monotonicMs();
+    let firstMs = Infinity;
+    for (const call of made) {
+      call.deadlineMs = nowMs + call.timeoutMs;
+      if (call.deadlineMs < firstMs) firstMs = call.deadlineMs;
+    }
+    made.length = 0;
+    if (firstMs < this.#nextMs) this.#schedule(firstMs, nowMs);
   }
 
   stop(): void {
+    this.#made.length = 0;
     this.#timer?.cancel();
     this.#timer = undefined;
     this.#nextMs = Infinity;

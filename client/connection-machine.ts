@@ -72,10 +72,10 @@ export class ConnectionMachine implements TransportEvents {
     return this.phase === "ready" && this.isWritable;
   }
 
-  /** Sends whole frames, which are valid only during the call. */
-  send(frames: Buffer): void {
+  /** Sends whole frames, which are in bytes[start, end) and valid only during the call. */
+  send(bytes: Buffer, start: number, end: number): void {
     assert(this.canSend, "frames are sent while the connection can take them");
-    this.isWritable = this.#transport!.send(frames);
+    this.isWritable = this.#transport!.send(bytes, start, end);
   }
 
   /** Asks for a sign of life. It goes out even while requests have to wait: a few bytes more do no harm. */
@@ -202,7 +202,7 @@ export class ConnectionMachine implements TransportEvents {
     if (this.phase === "opening" || this.phase === "ended") return;
     const writer = new ByteWriter(64);
     encode(writer);
-    if (!this.#transport!.send(writer.bytes.subarray(0, writer.length))) this.isWritable = false;
+    if (!this.#transport!.send(writer.bytes, 0, writer.length)) this.isWritable = false;
   }
 }
 

@@ -1,6 +1,7 @@
 import { Buffer } from "node:buffer";
 import { InvalidArgumentError, LimitError } from "../src/lib/errors.ts";
 import { keyBytesMax } from "../src/lib/limits.ts";
+import { headBytesMax, writeBin, writeBinHead } from "../src/protocol/msgpack-writer.ts";
 import { CodecError } from "./errors.ts";
 import type { Key, KeyKind, KeyOf } from "./options.ts";
 
@@ -60,6 +61,33 @@ export class Keys<N extends KeyKind = KeyKind> {
     return bytes;
   }
 
+  /** Room for a key as a bin, head included; less only for a key that is refused when it is written. */
+  binBytesMax(key: Key): number {
+    const length =
+      typeof key === "string" ? key.length * utf8BytesPerUnitMax : key instanceof Uint8Array ? key.length : 0;
+    return headBytesMax + Math.min(this.prefix.length + length, keyBytesMax);
+  }
+
+  /** Writes a key straight into a frame, as a bin, and returns the offset behind it. */
+  writeBin(bytes: Buffer, offset: number, key: Key, bytesMaxAnnounced: number): number {
+    if (typeof key === "string" && key.length > 0 && key.length <= writtenByLoopMax) {
+      const { prefix } = this;
+      const length = prefix.length + key.length;
+      if (length <= bytesMaxAnnounced && length <= keyBytesMax) {
+        let target = writeBinHead(bytes, offset, length);
+        for (let index = 0; index < prefix.length; index++) bytes[target++] = prefix[index]!;
+        let units = 0;
+        for (let index = 0; index < key.length; index++) {
+          const unit = key.charCodeAt(index);
+          units |= unit;
+          bytes[target++] = unit;
+        }
+        if (units < 0x80) return target;
+      }
+    }
+    return writeBin(bytes, offset, this.encode(key, bytesMaxAnnounced));
+  }
+
   /** A key as this view shows it, from a range that begins with the view's prefix. */
   decode(bytes: Buffer, start: number, end: number): KeyOf<N> {
     const range = bytes.subarray(start + this.prefix.length, end);
@@ -76,6 +104,13 @@ export function showKey(key: Key): string {
 }
 
 const shownMax = 64;
+const utf8BytesPerUnitMax = 3;
+
+/**
+ * Most keys are short and ASCII. Up to about this length a loop over their units is quicker than the call into native
+ * code and the view that it wants: 16 of them take 21 ns against 42 (Bun 1.4.5).
+ */
+const writtenByLoopMax = 32;
 const utf8 = new TextEncoder();
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 

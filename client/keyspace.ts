@@ -34,8 +34,9 @@ export class Keyspace<V, N extends KeyKind = "string"> extends ReadonlyKeyspace<
     const view = this.#view;
     try {
       const ifVersion = ifVersionOf(options);
-      const bytes = view.encodeValue(key, value);
-      return view.pipeline.call(putOperation, { view, key: ownKey(key), value: bytes, ifVersion }, options);
+      const prepared = view.prepareValue(key, value);
+      const args = { view, key: ownKey(key), value: prepared, ifVersion };
+      return view.pipeline.call(putOperation, args, options);
     } catch (error) {
       return Promise.reject(error);
     }

@@ -48,7 +48,10 @@ export class Pipeline {
   #open = 0;
   #order = 0;
   #isClosed = false;
-  readonly #endOfTick = new EndOfTick(() => this.flush());
+  readonly #endOfTick = new EndOfTick(() => {
+    this.#deadlines.begin();
+    this.flush();
+  });
   #drained: () => void = () => {};
 
   constructor(clock: Clock, timeoutMs: number, queueBytesMax: number, serverIsSilent: () => void) {
@@ -74,10 +77,8 @@ export class Pipeline {
       call.resolve = newResolve;
       call.reject = newReject;
       this.#open++;
-      if (this.#connection?.canSend === true) {
-        if (this.#queue.frameBytes >= sendSliceBytesMax) this.flush();
-        else this.#endOfTick.request();
-      }
+      this.#endOfTick.request();
+      if (this.#queue.frameBytes >= sendSliceBytesMax) this.flush();
       return promise as Promise<Answer>;
     } catch (error) {
       return Promise.reject(error);
@@ -140,7 +141,7 @@ export class Pipeline {
       const room = this.#inFlightMax - this.#inFlight;
       if (room <= 0 || queue.isEmpty) return;
       this.#inFlight += queue.take(room, sendSliceBytesMax);
-      this.#connection.send(queue.slice);
+      this.#connection.send(queue.bytes, queue.sliceStart, queue.sliceEnd);
       queue.taken();
     }
   }
@@ -189,7 +190,7 @@ export class Pipeline {
     const signal = options?.signal;
     if (signal?.aborted) throw new AbortError(operation.describe(args), signal.reason);
     const timeoutMs = this.timeoutOf(options);
-    const waitingBytes = this.#queue.bytes;
+    const waitingBytes = this.#queue.waitingBytes;
     if (waitingBytes > this.#queueBytesMax)
       throw new QueueFullError(operation.describe(args), "bytes", waitingBytes, this.#queueBytesMax);
 
@@ -203,11 +204,9 @@ export class Pipeline {
       this.#table.release(call);
       throw error;
     }
-    const nowMs = this.clock.monotonicMs();
     call.order = this.#order++;
     call.timeoutMs = timeoutMs;
-    call.deadlineMs = nowMs + timeoutMs;
-    this.#deadlines.watch(call.deadlineMs, nowMs);
+    this.#deadlines.add(call);
     if (signal !== undefined) call.listen(signal);
     return call;
   }

@@ -2,9 +2,17 @@ import { Buffer } from "node:buffer";
 import { Packr, Unpackr } from "msgpackr";
 import type { Codec } from "./codec.ts";
 import { checkMsgpack, checkStorable } from "./msgpack-check.ts";
+import { notPlain, readPlainValue } from "./plain-values.ts";
+import { readText, type TextHead } from "./text-values.ts";
 
-/** A codec that reads its value from where it was received: no view and no copy, unless the value is bytes itself. */
+/**
+ * A codec that reads its value from where it was received: no view and no copy, unless the value is bytes itself. And
+ * one whose values may be text can have short ones written straight into a frame.
+ */
 export abstract class RangeCodec<V> implements Codec<V> {
+  /** What stands in front of a value that is text: nothing, or the head of a msgpack str. */
+  readonly textHead: TextHead | undefined = undefined;
+
   abstract encode(value: V): Uint8Array;
   abstract decodeRange(bytes: Buffer, start: number, end: number): V;
 
@@ -42,6 +50,7 @@ class CopyingCodec<V> extends RangeCodec<V> {
  * by, so the bytes are checked to have none of that before it sees them, and values before it writes them.
  */
 export class MsgpackCodec extends RangeCodec<unknown> {
+  override readonly textHead = "msgpack";
   readonly #packr = new Packr({
     useRecords: false,
     variableMapSize: true,
@@ -62,6 +71,8 @@ export class MsgpackCodec extends RangeCodec<unknown> {
   }
 
   decodeRange(bytes: Buffer, start: number, end: number): unknown {
+    const plain = readPlainValue(bytes, start, end);
+    if (plain !== notPlain) return plain;
     checkMsgpack(bytes, start, end);
     return this.#unpackr.unpack(bytes, { start, end });
   }
@@ -79,13 +90,17 @@ export class BytesCodec extends RangeCodec<Uint8Array> {
 }
 
 export class StringCodec extends RangeCodec<string> {
+  override readonly textHead = "none";
+
   encode(value: string): Uint8Array {
     if (typeof value !== "string") throw new TypeError(`a string is wanted, not a ${typeof value}`);
     return Buffer.from(value);
   }
 
   decodeRange(bytes: Buffer, start: number, end: number): string {
-    return utf8.decode(bytes.subarray(start, end));
+    const text = readText(bytes, start, end);
+    // What is no UTF-8 became this character, which may also have been stored. The strict decoder, slower, knows.
+    return text.includes("\ufffd") ? utf8.decode(bytes.subarray(start, end)) : text;
   }
 }
 

@@ -13,8 +13,9 @@ export class RequestQueue implements CallQueue {
   // Invariants: #calls from #head on are those that wait, in their order, holes (state "forgotten") included. Their
   // frames lie next to each other and end where the writer ends. Offsets count from the first byte ever written, so
   // that they stay true when bytes are dropped in front: #base is that of the writer's first byte.
-  /** The frames that `take` took: valid until `taken`. */
-  slice: Buffer = nothing;
+  /** Where in `bytes` the frames are that `take` took: valid until `taken`. Offsets, because a view costs 30 ns. */
+  sliceStart = 0;
+  sliceEnd = 0;
 
   readonly #table: CallTable;
   readonly #writer = new ByteWriter(writerBytesKept);
@@ -27,6 +28,11 @@ export class RequestQueue implements CallQueue {
     this.#table = table;
   }
 
+  /** Frames that wait, and the slice among them: another buffer after each call that adds or drops some. */
+  get bytes(): Buffer {
+    return this.#writer.bytes;
+  }
+
   get isEmpty(): boolean {
     return this.#head === this.#calls.length;
   }
@@ -37,7 +43,7 @@ export class RequestQueue implements CallQueue {
   }
 
   /** The memory that waits here, by the measure of `queueBytesMax`. */
-  get bytes(): number {
+  get waitingBytes(): number {
     return this.frameBytes + (this.#calls.length - this.#head) * queuedCallBytes;
   }
 
@@ -79,7 +85,7 @@ export class RequestQueue implements CallQueue {
 
   /**
    * Takes calls from the front, up to the first hole: at most `callsMax`, and at least one frame but otherwise no
-   * more than `bytesMax`. They count as sent from now on. Returns how many; `slice` has their bytes until `taken`.
+   * more than `bytesMax`. They count as sent from now on. Returns how many; the slice is theirs until `taken`.
    */
   take(callsMax: number, bytesMax: number): number {
     const calls = this.#calls;
@@ -97,13 +103,14 @@ export class RequestQueue implements CallQueue {
       next++;
     }
     this.#head = next;
-    this.slice = this.#writer.bytes.subarray(start - this.#base, end - this.#base);
+    this.sliceStart = start - this.#base;
+    this.sliceEnd = end - this.#base;
     return next - first;
   }
 
   /** The slice is no longer needed. */
   taken(): void {
-    this.slice = nothing;
+    this.sliceStart = this.sliceEnd = 0;
     this.#passHoles();
     this.#drop();
   }
@@ -195,5 +202,3 @@ const dropCallsMin = 1024;
 
 /** Fewer bytes of holes than this are not worth closing. */
 const holeBytesMax = 64 * 1024;
-
-const nothing = new Uint8Array(0) as Buffer;

@@ -25,13 +25,13 @@ class BunTransport implements Transport {
     this.#events = events;
   }
 
-  send(bytes: Buffer): boolean {
+  send(bytes: Buffer, start: number, end: number): boolean {
     assert(this.#socket !== undefined && !this.#isEnding, "bytes are sent while the connection is open");
     if (this.#rest.length > 0) {
-      this.#rest = Buffer.concat([this.#rest, bytes]);
+      this.#rest = Buffer.concat([this.#rest, bytes.subarray(start, end)]);
       return false;
     }
-    return this.#write(bytes);
+    return this.#write(bytes, start, end);
   }
 
   end(): void {
@@ -61,7 +61,7 @@ class BunTransport implements Transport {
   }
 
   drained(): void {
-    if (this.#rest.length > 0 && !this.#write(this.#rest)) return;
+    if (this.#rest.length > 0 && !this.#write(this.#rest, 0, this.#rest.length)) return;
     this.#rest = nothing;
     if (this.#isEnding) this.#socket?.end();
     else this.#events?.drained();
@@ -79,10 +79,10 @@ class BunTransport implements Transport {
   }
 
   /** Whether the socket took all of it; a copy of the rest is kept. A closed one (-1) takes nothing, and `close` follows. */
-  #write(bytes: Buffer): boolean {
-    const taken = Math.max(0, this.#socket?.write(bytes) ?? 0);
-    if (taken === bytes.length) return true;
-    this.#rest = Buffer.from(bytes.subarray(taken));
+  #write(bytes: Buffer, start: number, end: number): boolean {
+    const taken = Math.max(0, this.#socket?.write(bytes, start, end - start) ?? 0);
+    if (taken === end - start) return true;
+    this.#rest = Buffer.from(bytes.subarray(start + taken, end));
     return false;
   }
 }

@@ -22,8 +22,8 @@ class NodeTransport implements Transport {
     socket.on("close", () => this.#closed());
   }
 
-  send(bytes: Buffer): boolean {
-    return this.#socket.write(Buffer.from(bytes));
+  send(bytes: Buffer, start: number, end: number): boolean {
+    return this.#socket.write(Buffer.from(bytes.subarray(start, end)));
   }
 
   end(): void {

@@ -6,10 +6,10 @@ import type { Buffer } from "node:buffer";
  */
 export interface Transport {
   /**
-   * Sends bytes that are valid only during the call; what the socket does not take at once is copied and sent
-   * later. False: it did not take all, so send no more until `drained`.
+   * Sends bytes[start, end), which are valid only during the call; what the socket does not take at once is copied and
+   * sent later. False: it did not take all, so send no more until `drained`.
    */
-  send(bytes: Buffer): boolean;
+  send(bytes: Buffer, start: number, end: number): boolean;
   /** Sends what is left, says goodbye, and keeps the process alive no longer. */
   end(): void;
   /** Drops the connection, or the attempt to make one. No event follows. */

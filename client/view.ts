@@ -10,6 +10,7 @@ import type { CallOptions, Key, KeyKind, KeyspaceOptions } from "./options.ts";
 import type { Pipeline } from "./pipeline.ts";
 import { rangeCodec, type RangeCodec } from "./range-codec.ts";
 import type { SnapshotLease } from "./snapshot-lease.ts";
+import { straightTextUnitsMax, textValueBytesMax } from "./text-values.ts";
 
 /** How one keyspace sees the store: what its keys and values are as bytes, and which state of it is read. */
 export class View<V, N extends KeyKind = KeyKind> implements Encoder<V> {
@@ -66,6 +67,18 @@ export class View<V, N extends KeyKind = KeyKind> implements Encoder<V> {
 
   encodeKey(key: Key): Uint8Array {
     return this.keys.encode(key, this.limits.keyBytesMax);
+  }
+
+  /** A value as a call takes it along: short text as it is, because it is written straight into the frame later. */
+  prepareValue(key: Key, value: V): Uint8Array | string {
+    if (
+      typeof value === "string" &&
+      this.codec.textHead !== undefined &&
+      value.length <= straightTextUnitsMax &&
+      textValueBytesMax(value) <= this.limits.valueBytesMax
+    )
+      return value;
+    return this.encodeValue(key, value);
   }
 
   encodeValue(key: Key, value: V): Uint8Array {

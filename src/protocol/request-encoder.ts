@@ -112,12 +112,27 @@ export function encodeGet(
   key: Uint8Array,
   snapshotId: number = newestState,
 ): void {
-  const start = reserveFrame(writer, headBytesMax + key.length + uintBytesMax);
-  const { bytes } = writer;
-  let offset = writeHead(bytes, start, snapshotId === newestState ? 3 : 4, id, opcode.get);
-  offset = writeBin(bytes, offset, key);
-  if (snapshotId !== newestState) offset = writeUint(bytes, offset, snapshotId);
-  endFrame(writer, start, offset);
+  const offset = beginGet(writer, id, headBytesMax + key.length, snapshotId);
+  endGet(writer, writeBin(writer.bytes, offset, key), snapshotId);
+}
+
+/**
+ * A get whose key is written straight into the frame: a bin of at most `keyBinBytesMax` bytes, head included, goes to
+ * the offset that this returns, and `endGet` gets the one behind it. Until then nothing counts as written.
+ */
+export function beginGet(
+  writer: ByteWriter,
+  id: number,
+  keyBinBytesMax: number,
+  snapshotId: number = newestState,
+): number {
+  const start = reserveFrame(writer, keyBinBytesMax + uintBytesMax);
+  return writeHead(writer.bytes, start, snapshotId === newestState ? 3 : 4, id, opcode.get);
+}
+
+export function endGet(writer: ByteWriter, keyEnd: number, snapshotId: number = newestState): void {
+  const end = snapshotId === newestState ? keyEnd : writeUint(writer.bytes, keyEnd, snapshotId);
+  endFrame(writer, writer.length, end);
 }
 
 export function encodeGetMany(
@@ -144,19 +159,31 @@ export function encodePut(
   value: Uint8Array,
   options: PutOptions = none,
 ): void {
-  const { ifVersion, expiresAtMs, requestNumber } = options;
-  const optional =
-    requestNumber !== undefined ? 3 : expiresAtMs !== undefined ? 2 : ifVersion !== undefined ? 1 : 0;
+  let offset = beginPut(writer, id, 2 * headBytesMax + key.length + value.length, options);
+  offset = writeBin(writer.bytes, offset, key);
+  offset = writeBin(writer.bytes, offset, value);
+  endPut(writer, offset, options);
+}
 
-  const start = reserveFrame(writer, 2 * headBytesMax + key.length + value.length + 3 * uintBytesMax);
+/** A put whose key and value are written straight into the frame, two bins behind each other, as with `beginGet`. */
+export function beginPut(
+  writer: ByteWriter,
+  id: number,
+  binsBytesMax: number,
+  options: PutOptions = none,
+): number {
+  const start = reserveFrame(writer, binsBytesMax + 3 * uintBytesMax);
+  return writeHead(writer.bytes, start, 4 + optionalOf(options), id, opcode.put);
+}
+
+export function endPut(writer: ByteWriter, valueEnd: number, options: PutOptions = none): void {
   const { bytes } = writer;
-  let offset = writeHead(bytes, start, 4 + optional, id, opcode.put);
-  offset = writeBin(bytes, offset, key);
-  offset = writeBin(bytes, offset, value);
-  if (optional > 0) offset = writeUintOrNil(bytes, offset, ifVersion);
-  if (optional > 1) offset = writeUintOrNil(bytes, offset, expiresAtMs);
-  if (optional > 2) offset = writeUintOrNil(bytes, offset, requestNumber);
-  endFrame(writer, start, offset);
+  const optional = optionalOf(options);
+  let offset = valueEnd;
+  if (optional > 0) offset = writeUintOrNil(bytes, offset, options.ifVersion);
+  if (optional > 1) offset = writeUintOrNil(bytes, offset, options.expiresAtMs);
+  if (optional > 2) offset = writeUintOrNil(bytes, offset, options.requestNumber);
+  endFrame(writer, writer.length, offset);
 }
 
 export function encodeDelete(
@@ -237,6 +264,11 @@ export function encodeHello(writer: ByteWriter, id: number, options: HelloOption
 }
 
 const none = {};
+
+/** How many elements of a put follow its value: those up to the last that is given. */
+function optionalOf({ ifVersion, expiresAtMs, requestNumber }: PutOptions): number {
+  return requestNumber !== undefined ? 3 : expiresAtMs !== undefined ? 2 : ifVersion !== undefined ? 1 : 0;
+}
 
 /** The array's head, the kind, the heads of key and value, a version and an expiry. */
 const operationBytesMax = 2 + 2 * headBytesMax + 2 * uintBytesMax;

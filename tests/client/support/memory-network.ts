@@ -66,10 +66,10 @@ export class MemoryConnection implements Transport {
     return !this.isDestroyed && !this.isEnded && !this.#isClosed;
   }
 
-  send(bytes: Buffer): boolean {
-    const copy = Buffer.from(bytes);
+  send(bytes: Buffer, start: number, end: number): boolean {
+    const copy = Buffer.from(bytes.subarray(start, end));
     // Its owner may reuse the bytes at once, as the interface says: whoever looks at them later must see it.
-    bytes.fill(0xee);
+    bytes.fill(0xee, start, end);
     this.writes.push(copy);
     this.#unread.push(copy);
     if (this.#network.isAutomatic) queueMicrotask(() => this.exchange());
