@@ -1,123 +1,110 @@
 import { seededRandom } from "../../src/lib/random.ts";
-import type { Dialect, Tally } from "./dialect.ts";
+import { AnswerStream } from "./answer-stream.ts";
+import { failed, missing } from "./dialect.ts";
+import { LoadMeter, RefusedError, type Load, type LoadResult } from "./load.ts";
+import { LoadSockets, type LoadConnection, type Output } from "./load-sockets.ts";
+import { batchesOf } from "./request-batch.ts";
 
-export interface ClosedLoopOptions {
-  port: number;
-  dialect: Dialect;
-  kind: "set" | "get";
-  connections: number;
+export interface ClosedLoad extends Load {
   /** Requests that a connection sends at once; it sends the next ones when all are answered. */
   pipeline: number;
-  valueBytes: number;
-  /** Keys are drawn from so many. */
-  keys: number;
-  warmUpMs: number;
-  measureMs: number;
-  seed: number;
-}
-
-export interface Measured {
-  opsPerSec: number;
-  p50Ms: number;
-  p99Ms: number;
-  p999Ms: number;
-  maxMs: number;
-  errors: number;
 }
 
 /**
  * Every connection sends a batch of requests, waits for all answers, and sends the next: as much load as the server
- * takes. Latency is a batch's, from its write to its last answer.
+ * takes. The latency of a request is the time from its batch's send to its answer.
  */
-export async function closedLoop(options: ClosedLoopOptions): Promise<Measured> {
-  const random = seededRandom(options.seed);
-  const tally: Tally = { responses: 0, errors: 0 };
-  const latenciesMs: number[] = [];
-  let measuring = false;
-  let stopping = false;
+export async function closedLoop(load: ClosedLoad): Promise<LoadResult> {
+  const meter = new LoadMeter(load.onSecond);
+  const connections = Array.from(
+    { length: load.connections },
+    (_, index) => new BatchConnection(load, meter, index),
+  );
+  using sockets = new LoadSockets(load, connections);
+  await sockets.orFail(Bun.sleep(load.warmUpMs));
+  const { seconds, count } = await meter.during(sockets.orFail(Bun.sleep(load.measureMs)));
+  for (const connection of connections) connection.isStopping = true;
+  await sockets.orFail(sockets.ended);
+  const { latencies, missing: missingCount, acknowledged } = meter;
+  return { opsPerSec: count / seconds, latencies, missing: missingCount, acknowledged };
+}
 
-  const connect = async () => {
-    const { dialect, kind, pipeline, valueBytes } = options;
-    const requests = dialect.encode(kind, pipeline, valueBytes);
-    const greeting = dialect.greeting;
-    let sent = requests.bytes.length;
-    let expected = greeting.length > 0 ? 1 : 0;
-    let sentAt = 0;
-    let rest: Buffer = Buffer.alloc(0);
-    const own: Tally = { responses: 0, errors: 0 };
-    const { promise: done, resolve: finish } = Promise.withResolvers<void>();
+/** One connection, and its batches in turn. */
+class BatchConnection implements LoadConnection {
+  isStopping = false;
+  isEnded = false;
+  private readonly load: ClosedLoad;
+  private readonly meter: LoadMeter;
+  private readonly batches;
+  private readonly answers: AnswerStream;
+  private output!: Output;
+  private batchIndex = 0;
+  private sentBytes = 0;
+  private sentAtMs = 0;
+  /** Answers that the batch still waits for. */
+  private expected = 0;
+  private isGreeted = false;
 
-    const push = (socket: Bun.Socket) => {
-      while (sent < requests.bytes.length) {
-        const taken = socket.write(requests.bytes, sent, requests.bytes.length - sent);
-        if (taken <= 0) return;
-        sent += taken;
-      }
-    };
-    const nextBatch = (socket: Bun.Socket) => {
-      if (stopping) {
-        socket.end();
-        return;
-      }
-      for (const at of requests.keyOffsets) {
-        // Hexadecimal digits of a number below `keys`: the same keys for every server.
-        const key = (random.uint32() % options.keys).toString(16).padStart(16, "0");
-        requests.bytes.write(key, at, 16, "latin1");
-      }
-      expected = pipeline;
-      sent = 0;
-      sentAt = performance.now();
-      push(socket);
-    };
-    await Bun.connect({
-      hostname: "127.0.0.1",
-      port: options.port,
-      socket: {
-        open(socket) {
-          if (greeting.length > 0) socket.write(greeting);
-          else nextBatch(socket);
-        },
-        data(socket, chunk) {
-          const bytes = rest.length > 0 ? Buffer.concat([rest, chunk]) : (chunk as Buffer);
-          const before = own.responses;
-          const end = dialect.count(bytes, 0, bytes.length, own);
-          rest = end === bytes.length ? rest.subarray(0, 0) : Buffer.from(bytes.subarray(end));
-          const answered = own.responses - before;
-          expected -= answered;
-          if (measuring) tally.responses += answered;
-          if (expected > 0) return;
-          if (measuring && sentAt > 0) latenciesMs.push(performance.now() - sentAt);
-          nextBatch(socket);
-        },
-        drain: push,
-        close: () => finish(),
-        error: () => finish(),
-      },
-    });
-    return done.then(() => {
-      tally.errors += own.errors;
-    });
-  };
+  constructor(load: ClosedLoad, meter: LoadMeter, index: number) {
+    this.load = load;
+    this.meter = meter;
+    this.batches = batchesOf(load, load.pipeline, seededRandom(index));
+    this.answers = new AnswerStream(load.dialect.answers());
+  }
 
-  const connections = Array.from({ length: options.connections }, connect);
-  await Bun.sleep(options.warmUpMs);
-  measuring = true;
-  const startedAt = performance.now();
-  await Bun.sleep(options.measureMs);
-  measuring = false;
-  const seconds = (performance.now() - startedAt) / 1000;
-  stopping = true;
-  await Promise.all(connections);
+  open(output: Output): void {
+    this.output = output;
+    const { greeting } = this.load.dialect;
+    if (greeting.length === 0) this.begin();
+    else output.write(greeting, 0, greeting.length);
+  }
 
-  latenciesMs.sort((a, b) => a - b);
-  const at = (share: number) =>
-    latenciesMs[Math.min(latenciesMs.length - 1, Math.floor(share * latenciesMs.length))] ?? 0;
-  return {
-    opsPerSec: tally.responses / seconds,
-    p50Ms: at(0.5),
-    p99Ms: at(0.99),
-    p999Ms: at(0.999),
-    maxMs: latenciesMs.at(-1) ?? 0,
-    errors: tally.errors,
-  };
+  receive(chunk: Buffer, nowMs: number): void {
+    const { answers, meter } = this;
+    const { reader } = answers;
+    const ms = nowMs - this.sentAtMs;
+    answers.push(chunk);
+    while (answers.next()) {
+      if (reader.outcome === failed) throw new RefusedError(this.load.dialect, reader.message());
+      // Nothing was asked before the greeting was answered, so nothing comes behind that answer.
+      if (!this.isGreeted) return this.begin();
+      if (reader.outcome === missing) meter.missing++;
+      if (meter.isMeasuring) meter.record(ms);
+      this.expected--;
+    }
+    if (this.expected === 0) this.endBatch();
+  }
+
+  push(): void {
+    if (!this.isGreeted) return;
+    const { bytes } = this.batches[this.batchIndex]!;
+    while (this.sentBytes < bytes.length) {
+      const taken = this.output.write(bytes, this.sentBytes, bytes.length - this.sentBytes);
+      if (taken <= 0) return;
+      this.sentBytes += taken;
+    }
+  }
+
+  private begin(): void {
+    this.isGreeted = true;
+    this.nextBatch();
+  }
+
+  private endBatch(): void {
+    const { setEntry } = this.batches[this.batchIndex]!;
+    if (setEntry >= 0) this.meter.acknowledge(setEntry);
+    this.batchIndex = (this.batchIndex + 1) % this.batches.length;
+    if (!this.isStopping) return this.nextBatch();
+    this.isEnded = true;
+    this.output.end();
+  }
+
+  private nextBatch(): void {
+    const batch = this.batches[this.batchIndex]!;
+    batch.fill(this.load.keys);
+    this.expected = batch.count;
+    this.sentBytes = 0;
+    this.sentAtMs = performance.now();
+    this.push();
+  }
 }

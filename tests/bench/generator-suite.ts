@@ -1,15 +1,16 @@
 import { join } from "node:path";
 import { AnswerMeter } from "./answer-meter.ts";
-import { describeHost, type Host, usageOf } from "./host.ts";
+import { usageOf } from "./host.ts";
 import { getRequests, putRequests } from "./request-kinds.ts";
-import { isMet, median, type Goal, type Results, type Row } from "./results.ts";
+import { isMet, latenciesOf, median, type Goal, type Row } from "./results.ts";
 import { runRequests } from "./run-requests.ts";
+import type { SuiteResults } from "./suite.ts";
 
 /**
  * What a request costs the generator of the scale suite, which shares the machine with the server that it measures:
  * its processor time, the kernel's on its behalf included, against a server that answers everything with OK.
  */
-export async function runGeneratorSuite(): Promise<Results & { host: Host }> {
+export async function runGeneratorSuite(): Promise<SuiteResults> {
   const sink = Bun.spawn([process.execPath, join(import.meta.dir, "sink-fixture.ts")], {
     stdout: "pipe",
     stderr: "inherit",
@@ -46,7 +47,7 @@ export async function runGeneratorSuite(): Promise<Results & { host: Host }> {
   } finally {
     sink.kill();
   }
-  return { host: describeHost(), rows, ratios: [], goals, series: [] };
+  return { rows, ratios: [], goals, series: [] };
 }
 
 const cases = [
@@ -69,10 +70,7 @@ function rowOf(name: string, meter: AnswerMeter, pid: number): Row {
     case: name,
     subject: "sink",
     opsPerSec: perSecond,
-    p50Ms: latencies.percentileMs(0.5),
-    p99Ms: latencies.percentileMs(0.99),
-    p999Ms: latencies.percentileMs(0.999),
-    maxMs: latencies.maxMs,
+    ...latenciesOf(latencies),
     rssBytes,
     cpuPercent: 0,
   };

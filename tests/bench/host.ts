@@ -10,21 +10,28 @@ import {
 } from "node:fs";
 import { cpus, release, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
-import { median } from "./results.ts";
+import { LatencyHistogram } from "./latency-histogram.ts";
+import { megabytes } from "./results.ts";
 
-export type Host = ReturnType<typeof describeHost>;
+export type Host = ReturnType<typeof describeHost> & {
+  /** What a sync cost when a suite began: the disk's mood changes, on a shared machine more than on others. */
+  syncs?: Record<string, SyncFacts>;
+};
+
+/** Of an appended 4 KiB, in microseconds. */
+export type SyncFacts = Pick<ReturnType<typeof describeHost>, "syncUs" | "syncP99Us" | "syncMaxUs">;
 
 /** The machine, and what a sync costs in the directory where the data is going to lie. */
 export function describeHost(parentDirectory = tmpdir()) {
   const directory = mkdtempSync(join(parentDirectory, "holdfast-bench-sync-"));
   const file = openSync(join(directory, "probe"), "w");
   const block = Buffer.alloc(4096, 1);
-  const syncsUs: number[] = [];
+  const syncs = new LatencyHistogram();
   for (let index = 0; index < 200; index++) {
     const startedAt = performance.now();
     writeSync(file, block);
     fdatasyncSync(file);
-    syncsUs.push((performance.now() - startedAt) * 1000);
+    syncs.record(performance.now() - startedAt);
   }
   closeSync(file);
   const { type, bavail, bsize } = statfsSync(directory);
@@ -36,7 +43,12 @@ export function describeHost(parentDirectory = tmpdir()) {
     memoryBytes: totalmem(),
     kernel: `${process.platform} ${release()}`,
     bun: Bun.version,
-    syncUs: Math.round(median(syncsUs)),
+    /** When it was looked at. */
+    at: new Date().toISOString(),
+    syncUs: Math.round(syncs.percentileMs(0.5) * 1000),
+    syncP99Us: Math.round(syncs.percentileMs(0.99) * 1000),
+    syncMaxUs: Math.round(syncs.maxMs * 1000),
+    fileSystem: fileSystems.get(type) ?? `type 0x${type.toString(16)}`,
     /** A sync on a file system in memory means nothing, and neither do numbers of durable writes there. */
     isOnDisk: type !== tmpfsType,
     freeBytes: bavail * bsize,
@@ -44,6 +56,23 @@ export function describeHost(parentDirectory = tmpdir()) {
 }
 
 const tmpfsType = 0x0102_1994;
+const fileSystems = new Map([
+  [0xef53, "ext4"],
+  [0x5846_5342, "xfs"],
+  [0x9123_683e, "btrfs"],
+  [0x794c_7630, "overlayfs"],
+  [tmpfsType, "tmpfs"],
+]);
+
+/** The lines with which each suite begins. */
+export function printHost(host: Host, directory: string): void {
+  const { cpu, cores, memoryBytes, kernel, bun, fileSystem, syncUs, syncP99Us, syncMaxUs, isOnDisk } = host;
+  console.log(`${cpu}, ${cores} cores, ${megabytes(memoryBytes)}; ${kernel}, Bun ${bun}`);
+  console.log(
+    `${directory} is on ${fileSystem}; fdatasync of an appended 4 KiB there: median ${syncUs}, p99 ${syncP99Us}, max ${syncMaxUs} µs`,
+  );
+  if (!isOnDisk) console.log(`${directory} is in memory: these numbers say nothing of a disk`);
+}
 
 /** What a process uses, as Linux tells it. On other systems all of it is 0. */
 export interface Usage {

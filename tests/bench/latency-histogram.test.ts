@@ -38,3 +38,23 @@ test("the shortest and the longest latencies have a bucket", () => {
   expect(histogram.percentileMs(0.3)).toBe(0);
   expect(histogram.maxMs).toBe(1e9);
 });
+
+test("the curve rises from the quickest to the longest, over shares that have a latency above them", () => {
+  const histogram = new LatencyHistogram();
+  expect(histogram.curve()).toEqual([]);
+  for (let ms = 1; ms <= 1000; ms++) histogram.record(ms);
+  const curve = histogram.curve();
+  expect(curve[0]![1]).toBeLessThan(1.1);
+  expect(curve.at(-1)).toEqual([0.999, 1000]);
+  expect(curve).toEqual(curve.toSorted(([a], [b]) => a - b));
+  expect(curve).toEqual(curve.toSorted(([, a], [, b]) => a - b));
+  const p90 = curve.find(([share]) => share >= 0.8999)!;
+  expect(p90[1]).toBeCloseTo(900, -1.8);
+});
+
+test("a histogram comes whole out of another process", () => {
+  const [there, here] = [new LatencyHistogram(), new LatencyHistogram()];
+  for (let us = 1; us < 100_000; us += 7) there.record(us / 1000);
+  here.addParts(structuredClone(there.parts()));
+  expect(here).toEqual(there);
+});

@@ -27,10 +27,38 @@ export class LatencyHistogram {
     return 0;
   }
 
+  /**
+   * Shares and their milliseconds, for a curve over 1 / (1 - share): twelve points for each further nine, as far as
+   * there is a latency above, and the greatest one at the end.
+   */
+  curve(): [share: number, ms: number][] {
+    const points: [number, number][] = [];
+    if (this.count === 0) return points;
+    for (let step = 0; 10 ** (step / pointsPerNine) < this.count; step++) {
+      const share = 1 - 10 ** (-step / pointsPerNine);
+      points.push([share, this.percentileMs(share)]);
+    }
+    points.push([1 - 1 / this.count, this.maxMs]);
+    return points;
+  }
+
   add(other: LatencyHistogram): void {
     for (let bucket = 0; bucket < bucketCount; bucket++) this.#counts[bucket]! += other.#counts[bucket]!;
     this.count += other.count;
     this.maxMs = Math.max(this.maxMs, other.maxMs);
+  }
+
+  /** For another process. */
+  parts(): HistogramParts {
+    return { counts: [...this.#counts], maxMs: this.maxMs };
+  }
+
+  addParts({ counts, maxMs }: HistogramParts): void {
+    for (const [bucket, count] of counts.entries()) {
+      this.#counts[bucket]! += count;
+      this.count += count;
+    }
+    this.maxMs = Math.max(this.maxMs, maxMs);
   }
 
   clear(): void {
@@ -39,6 +67,12 @@ export class LatencyHistogram {
   }
 }
 
+export interface HistogramParts {
+  counts: number[];
+  maxMs: number;
+}
+
+const pointsPerNine = 12;
 const doublingBits = 5;
 const bucketsPerDoubling = 1 << doublingBits;
 const usMax = 2 ** 31 - 1;

@@ -43,15 +43,6 @@ export function goalsOf(findings: Findings, subject: string): Goal[] {
 
 const entriesForRatios = 5_000_000;
 
-export function printGoals(goals: Goal[]): void {
-  for (const { case: name, what, actual, relation, bound, unit, met } of goals) {
-    const number = `${round(actual)} ${unit}`.trimEnd();
-    console.log(
-      `${met ? "met    " : "NOT MET"} ${name.padEnd(14)} ${what.padEnd(44)} ${number} (${relation} ${round(bound)})`,
-    );
-  }
-}
-
 /** The cost of an operation as the store grows, as a page wants it. */
 export function growthTable(all: Findings[]): string {
   const columns: { title: string; cell: (findings: Findings) => string }[] = [
@@ -103,8 +94,4 @@ function cost(perSecond: number): string {
 
 function millions(count: number): string {
   return `${Number((count / 1e6).toFixed(2))} M`;
-}
-
-function round(number: number): string {
-  return number >= 100 ? Math.round(number).toLocaleString("en") : String(Number(number.toFixed(2)));
 }

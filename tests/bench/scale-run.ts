@@ -1,8 +1,9 @@
 import type { AnswerMeter } from "./answer-meter.ts";
 import { scanRaw, scanTyped } from "./full-scan.ts";
 import { usageOf } from "./host.ts";
+import { LatencyHistogram } from "./latency-histogram.ts";
 import { entryBytes } from "./numbered-entries.ts";
-import { megabytes, thousands, type Row } from "./results.ts";
+import { latenciesOf, megabytes, thousands, type Row } from "./results.ts";
 import { killDuringLoad, type CrashFindings } from "./scale-crash.ts";
 import { load, type LoadPoint } from "./scale-load.ts";
 import { findEntries, randomNumbers, readRandomly } from "./scale-reads.ts";
@@ -61,11 +62,9 @@ export async function runScale(entryCount: number, options: ScaleOptions): Promi
       case: `${entryCount} keys: ${name}`,
       subject: options.subject,
       opsPerSec: perSecond,
-      p50Ms: meter?.latencies.percentileMs(0.5) ?? 0,
-      p99Ms: meter?.latencies.percentileMs(0.99) ?? 0,
-      p999Ms: meter?.latencies.percentileMs(0.999) ?? 0,
-      maxMs: meter?.latencies.maxMs ?? 0,
+      ...latenciesOf(meter?.latencies ?? new LatencyHistogram()),
       rssBytes: usage.rssBytes,
+      rssAnonBytes: usage.rssAnonBytes,
       cpuPercent: percent(usage.cpuSeconds, before.server.cpuSeconds),
     };
     rows.push(row);

@@ -1,10 +1,11 @@
 import { tmpdir } from "node:os";
 import { resolve } from "node:path";
-import { describeHost, type Host } from "./host.ts";
+import { describeHost } from "./host.ts";
 import { entryBytes, entryNumberMax } from "./numbered-entries.ts";
-import { megabytes, type Results } from "./results.ts";
-import { goalsOf, growthTable, printGoals } from "./scale-report.ts";
+import { megabytes } from "./results.ts";
+import { goalsOf, growthTable } from "./scale-report.ts";
 import { runScale, type Findings } from "./scale-run.ts";
+import type { SuiteResults } from "./suite.ts";
 
 export interface ScaleSuiteOptions {
   /** How many entries; each number gets a fresh store. */
@@ -21,15 +22,10 @@ export interface ScaleSuiteOptions {
 }
 
 /** What a store does as it grows: load, gets, scans, restarts and a crash, at each size. */
-export async function runScaleSuite(options: ScaleSuiteOptions): Promise<Results & { host: Host }> {
+export async function runScaleSuite(options: ScaleSuiteOptions): Promise<SuiteResults> {
   const { entryCounts, root, subject, connections, pipeline, seconds, settleSecondsMax } = options;
   const parentDirectory = resolve(options.data ?? tmpdir());
-  const host = describeHost(parentDirectory);
-  console.log(
-    `${host.cpu}, ${host.cores} cores, ${host.kernel}, ${megabytes(host.memoryBytes)}; fdatasync of an appended 4 KiB in ${parentDirectory}: ${host.syncUs} µs`,
-  );
-  if (!host.isOnDisk) console.log(`${parentDirectory} is in memory: these numbers say nothing of a disk`);
-  assertRoom(Math.max(...entryCounts), parentDirectory, host.freeBytes);
+  assertRoom(Math.max(...entryCounts), parentDirectory, describeHost(parentDirectory).freeBytes);
 
   const all: Findings[] = [];
   for (const entryCount of entryCounts) {
@@ -46,12 +42,9 @@ export async function runScaleSuite(options: ScaleSuiteOptions): Promise<Results
     );
   }
   const goals = all.flatMap((findings) => goalsOf(findings, subject));
-  console.log("");
-  printGoals(goals);
   console.log(`\n${growthTable(all)}`);
   if (all.some(({ crash }) => crash.lost > 0)) process.exitCode = 1;
   return {
-    host,
     rows: all.flatMap(({ rows }) => rows),
     ratios: [],
     goals,
