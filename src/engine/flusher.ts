@@ -83,7 +83,8 @@ export class Flusher extends BackgroundLoop {
     const bytesNeeded = flushedBytesMax(segment.bytes) + 2 * tables.manifestBytes;
     if (!(await this.room(bytesNeeded))) return false;
     this.parts.assertInPlace();
-    const { tables: added, bytesWritten } = await runner.run(this.#job(segment));
+    const { tables: added, bytesWritten, durationMs } = await runner.run(this.#job(segment));
+    this.parts.pressure.flushed(segment.bytes, durationMs);
     this.bytesWritten += bytesWritten;
     await tables.change(
       () => ({

@@ -46,6 +46,15 @@ export const preparingGroupBytesMax = 8 * 1024;
  */
 export const inlineSyncMsMax = 1;
 
+/**
+ * After a sync of at least so many milliseconds the next group waits for those whom that one acknowledged, for this
+ * share of its time at most: an answer is late by a quarter of a sync where it would be early by a whole one.
+ */
+export const gatherSyncMsMin = 1;
+export const gatherShare = 0.25;
+/** Nor does it look for them more often than this, for whoever has a clock that stands still. */
+export const gatherPollsMax = 2_000;
+
 /** An idle log vouches for its last group after this, well within the published 50 ms (src/wal/README.md). */
 export const sealDelayMs = 20;
 
@@ -100,8 +109,8 @@ export const memtablesWaitingMax = 5;
 export const levelZeroTablesSlow = 40;
 export const levelZeroTablesStop = 100;
 
-/** Bytes a second that a log may take that was slowed down only just; less, the more there is to catch up. */
-export const slowedBytesPerSecondMax = 64 * MiB;
+/** Flushes are believed to carry so many bytes a second at least: a slow one must not make all that follow slow. */
+export const slowedBytesPerSecondMin = 32 * MiB;
 
 /** Output of a background job: half of what makes the log's own syncs wait for it on a slow cloud disk. */
 export const jobBytesPerSecondMax = 192 * MiB;

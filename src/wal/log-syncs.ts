@@ -1,3 +1,4 @@
+import { gatherPollsMax, gatherShare, gatherSyncMsMin } from "../lib/limits.ts";
 import type { LogWriterOptions } from "./options.ts";
 import type { SegmentFile } from "./segment-file.ts";
 import { SyncPolicy } from "./sync-policy.ts";
@@ -9,6 +10,7 @@ export class LogSyncs {
   readonly #policy = new SyncPolicy();
   readonly #requestsSeen: () => number;
   #inFlight: Promise<void> | undefined;
+  #gatherUntilMs = 0;
 
   /** `requestsSeen` counts all that was asked of the log's owner: whether the event loop has others to serve. */
   constructor(options: LogWriterOptions, requestsSeen: () => number) {
@@ -43,12 +45,28 @@ export class LogSyncs {
     await this.#inFlight?.catch(() => {});
   }
 
+  /**
+   * Clients that wait for their answers come again once they have them. If the next group left at once, they would
+   * miss it, and from then on two crowds would take turns, each of them waiting for two syncs. So after a sync that
+   * took long the next group waits while more is awaited, for a part of the time of that sync at most.
+   */
+  async gather(isMoreAwaited: () => boolean): Promise<void> {
+    const { clock } = this.#options;
+    for (let polls = 0; polls < gatherPollsMax && isMoreAwaited(); polls++) {
+      if (clock.monotonicMs() >= this.#gatherUntilMs) return;
+      await new Promise<void>((resolve) => clock.afterPoll(resolve));
+    }
+  }
+
   async #begin(segment: SegmentFile): Promise<void> {
     const { clock } = this.#options;
     const startedMs = clock.monotonicMs();
     const seenBefore = this.#requestsSeen();
     await segment.sync();
-    this.#policy.synced(clock.monotonicMs() - startedMs, this.#requestsSeen() === seenBefore);
+    const endedMs = clock.monotonicMs();
+    const tookMs = endedMs - startedMs;
+    this.#policy.synced(tookMs, this.#requestsSeen() === seenBefore);
+    this.#gatherUntilMs = tookMs < gatherSyncMsMin ? 0 : endedMs + tookMs * gatherShare;
     this.#returned();
   }
 

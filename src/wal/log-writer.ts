@@ -55,6 +55,7 @@ export class LogWriter {
   #sealTimerArmed = false;
   /** Whether a later durable header vouches for every group with records, so that no seal is due. */
   #vouchedFor: boolean;
+  #recordsInLast = 0;
   /** Where the last group with records that this process wrote to the segment ends. */
   #recordsEnd = 0;
 
@@ -219,6 +220,7 @@ export class LogWriter {
         continue;
       }
       if (await this.#hasWaited()) continue;
+      await this.#syncs.gather(() => this.#awaitsMore);
       const group = this.stopped === undefined ? this.builder.take() : undefined;
       if (group === undefined) break;
       this.#assertInPlace();
@@ -230,6 +232,7 @@ export class LogWriter {
       // A seal vouches for what was synced before it; in the modes that sync rarely that need not be everything.
       this.#vouchedFor = group.recordCount === 0 && recordsAreDurable;
       if (group.recordCount > 0) this.#recordsEnd = group.end;
+      this.#recordsInLast = group.recordCount;
       this.#written(group.end - group.start);
       if (this.#options.syncMode === "always") {
         await this.#syncs.makeDurable(this.#segment);
@@ -251,6 +254,12 @@ export class LogWriter {
     if (waitMs <= 0) return false;
     await new Promise<void>((resolve) => void this.#options.clock.schedule(waitMs, resolve, true));
     return true;
+  }
+
+  /** Whether the next group is not as large as the last one was, and nobody minds that it waits. */
+  get #awaitsMore(): boolean {
+    if (this.stopped !== undefined || this.#barriers.length > 0 || !this.builder.hasWork) return false;
+    return this.builder.appendedSeq - this.#segment.writtenSeq < this.#recordsInLast;
   }
 
   /** Whoever was asked to bring nothing more hears as soon as there is room, and not only when the sync is over. */

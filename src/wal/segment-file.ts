@@ -13,8 +13,8 @@ import type { SegmentImage } from "./segment-image.ts";
 /**
  * The file of the active segment: knows what was written to it and what was synced, and chains its groups.
  *
- * Invariants: durableOffset <= writtenOffset <= image.used, and likewise durableSeq <= writtenSeq. From writtenOffset to
- * the end of the file, if it is longer, there are zeros, prepared for the groups that follow.
+ * Invariants: durableOffset <= writtenOffset <= image.used, and likewise durableSeq <= writtenSeq. From writtenOffset
+ * to the end of the file, if it is longer, there are zeros, prepared for the groups that follow.
  */
 export class SegmentFile {
   readonly image: SegmentImage;
