@@ -42,7 +42,7 @@ export interface EngineOptions {
   tableBytesMax?: number;
   /** Level 1 holds so much, each deeper one ten times as much. Bytes; default twice tableBytesMax. */
   levelBytesBase?: number;
-  /** Blocks of tables kept in memory. Bytes; default 64 MiB. */
+  /** Blocks of tables kept in memory. Bytes; default 128 MiB. */
   cacheBytesMax?: number;
   /** Memory goes into tables after this at the latest. Milliseconds; default 5 minutes. */
   checkpointIntervalMs?: number;

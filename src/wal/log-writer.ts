@@ -3,6 +3,7 @@ import type { HoldfastError } from "../lib/errors.ts";
 import { pendingBytesMax, preparedBytes } from "../lib/limits.ts";
 import { randomBytes } from "../lib/random.ts";
 import { segmentName } from "./directory.ts";
+import { DirectoryTurns } from "./directory-turns.ts";
 import { DiskRoom } from "./disk-room.ts";
 import { StorageFaultError } from "./errors.ts";
 import { GroupBuilder } from "./group-builder.ts";
@@ -49,7 +50,7 @@ export class LogWriter {
   readonly #room: DiskRoom;
   #running: Promise<void> | undefined;
   readonly #syncs: LogSyncs;
-  #deletion: Promise<void> = Promise.resolve();
+  readonly #directoryTurns: DirectoryTurns;
   #wakeScheduled = false;
   #syncTimerArmed = false;
   #sealTimerArmed = false;
@@ -76,6 +77,10 @@ export class LogWriter {
       images: options.images,
       onSegment: (image) => options.listener.segmentBegun(image),
     });
+    this.#directoryTurns = new DirectoryTurns(
+      () => this.#assertSound(),
+      (error) => (this.#fail(error), this.stopped),
+    );
     this.#syncs = new LogSyncs(options, () => this.readsSeen + this.builder.appendedSeq);
   }
 
@@ -155,13 +160,7 @@ export class LogWriter {
       this.floorSeq = this.#floorWritten;
     });
     // Beside the groups that follow, and not before them: deleting takes as long as a few syncs.
-    this.#deletion = this.#deletion.then(() => this.#deleteCovered());
-    try {
-      await this.#deletion;
-    } catch (error) {
-      this.#fail(error);
-      throw this.stopped;
-    }
+    await this.#directoryTurns.take(() => this.#deleteCovered());
   }
 
   /** Writes and syncs all that was appended, vouches for it with a seal, and lets the file go. */
@@ -184,7 +183,7 @@ export class LogWriter {
     this.stopped ??= reason;
     await this.#running;
     await this.#syncs.ended();
-    await this.#deletion.catch(() => {});
+    await this.#directoryTurns.ended;
     for (const barrier of this.#barriers.splice(0)) barrier.reject(reason);
     this.#segment.close();
   }
@@ -325,14 +324,16 @@ export class LogWriter {
     await this.#segment.trim();
     const predecessor = this.#segment.end;
     const { firstSeq } = this.#segment.image;
-    const next = await SegmentFile.begin(fileSystem, directory, image, {
+    const header = {
       storeId: this.storeId,
       number: image.number,
       firstSeq: image.firstSeq,
       floorSeq: this.#floorWritten,
       salt: randomBytes(random, 8),
       predecessor,
-    });
+    };
+    const begin = () => SegmentFile.begin(fileSystem, directory, image, header);
+    const next = await this.#directoryTurns.take(begin);
     this.#segment.close();
     this.#segment = next;
     this.#vouchedFor = true;
@@ -372,6 +373,10 @@ export class LogWriter {
    */
   abandon(error: unknown): void {
     this.#fail(error);
+  }
+
+  #assertSound(): void {
+    if (this.stopped instanceof StorageFaultError) throw this.stopped;
   }
 
   #fail(error: unknown): void {

@@ -156,3 +156,27 @@ describe("a takeover", () => {
     expect(await newer.append(put("b", "2"))).toBe(2);
   });
 });
+
+test("the directory is synced once at a time, and after a failure nothing that needs another is acknowledged", async () => {
+  const disk = new MemoryFileSystem();
+  const log = await openTestLog(disk, { segmentBytesMax: 400 });
+  for (let index = 0; index < 3; index++) await log.append(put("k", 200));
+  disk.holdSyncs(true);
+  const truncated = log.truncate(2);
+  let deletion = await disk.nextHeldSync();
+  while (deletion.kind !== "syncDirectory") {
+    deletion.release();
+    deletion = await disk.nextHeldSync();
+  }
+  // It needs a segment of its own, and so a name in the same directory.
+  const appended = log.append(put("later", 300));
+  for (let turn = 0; turn < 50; turn++) {
+    await settle(1);
+    for (const sync of disk.heldSyncs.filter(({ kind }) => kind !== "syncDirectory")) sync.release();
+    expect(disk.heldSyncs.filter(({ kind }) => kind === "syncDirectory")).toHaveLength(1);
+  }
+  disk.holdSyncs(false);
+  deletion.fail();
+  expect(await rejectionOf(truncated)).toBeInstanceOf(UnknownOutcomeError);
+  expect(await rejectionOf(appended)).toBeInstanceOf(UnknownOutcomeError);
+});
