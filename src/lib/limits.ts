@@ -75,7 +75,7 @@ export const tornFilesKept = 16;
 
 // --- Tables ----------------------------------------------------------------------------------------------
 
-/** Blocks of tables are kept for the next read: one in 20 of a store of 2.5 GiB, and all of one of a million entries. */
+/** Blocks of tables are kept for the next read: one in 20 of a store of 2.5 GiB, and all of a million small entries. */
 export const cacheBytesMaxDefault = 128 * MiB;
 
 /** A place in the cache is a 31-bit number. Who has more memory than that has it as the system's page cache. */
