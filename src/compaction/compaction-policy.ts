@@ -26,7 +26,7 @@ export interface PolicyOptions extends LevelSizes {
   isIdle?: boolean;
 }
 
-export type CompactionReason = "level-zero" | "level-bytes" | "tombstones" | "manual";
+export type CompactionReason = "level-zero" | "level-bytes" | "tombstones" | "idle" | "manual";
 
 export interface Compaction<Table> {
   readonly reason: CompactionReason;
@@ -49,6 +49,9 @@ export const grandparentTablesMax = 10;
 
 /** A step of a manual compaction takes in no further table beyond so many tables' worth of input. */
 export const manualJobTablesMax = 24;
+
+/** An idle store copies no more than so many bytes of the level below for each of level 0. */
+export const idleCopyMax = 4;
 
 /** Tables with a greater share of tombstones get a turn although their level is not too large. */
 export const tombstoneShareMax = 0.3;
@@ -98,6 +101,23 @@ export function pickManual<Table extends LevelTable>(
     (table) => isOld(table) && table.tombstoneCount > 0 && table.versionMax <= oldestSnapshotSeq,
   );
   return withTombstones && compactionOf(levels, options, "manual", deepest, [withTombstones], deepest);
+}
+
+/**
+ * What is worth doing while nothing is written: a get looks into every table of level 0, and what they overwrite takes
+ * the place of others in the cache. So they go down although there are few of them; but not where that would copy far
+ * more than it brings down.
+ */
+export function pickIdle<Table extends LevelTable>(
+  levels: Levels<Table>,
+  options: PolicyOptions,
+): Compaction<Table> | undefined {
+  const levelZero = levels[0]!;
+  const base = baseLevel(levels, options);
+  const isWorthIt = bytesOf(levelZero) * idleCopyMax >= bytesOf(levels[base]!);
+  const group = separateGroups(levelZero)[0];
+  if (levelZero.length < 2 || !isWorthIt || group === undefined) return undefined;
+  return compactionOf(levels, options, "idle", 0, group, base);
 }
 
 /** Neighbours, as many as fit into a job: each table of the level below is written anew once, and not for each. */

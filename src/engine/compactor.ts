@@ -2,6 +2,7 @@ import {
   grandparentTablesMax,
   isSettled,
   pickCompaction,
+  pickIdle,
   pickManual,
   type Compaction,
   type PolicyOptions,
@@ -9,7 +10,8 @@ import {
 import { tableNumbersFor, type MergeJob } from "../compaction/job.ts";
 import { bytesOf, levelsOf } from "../compaction/levels.ts";
 import type { HoldfastError } from "../lib/errors.ts";
-import { levelRatio, levelZeroTablesMax, tableLevelMax } from "../lib/limits.ts";
+import type { Timer } from "../lib/clock.ts";
+import { idleMergeMs, levelRatio, levelZeroTablesMax, tableLevelMax } from "../lib/limits.ts";
 import type { TableEntry } from "../manifest/manifest-state.ts";
 import type { LogWriter } from "../wal/log-writer.ts";
 import { BackgroundLoop, type BackgroundParts } from "./background.ts";
@@ -29,6 +31,10 @@ export class Compactor extends BackgroundLoop {
   #abandoned: HoldfastError | undefined;
   /** Who asked for everything up to a seq to be merged, and waits for it. What comes later is not their affair. */
   #mergeThrough = 0;
+  #idleTimer: Timer | undefined;
+  /** What was newest when the timer was set, and the store is idle as long as it still is. */
+  #newestThen = 0;
+  #isIdle = false;
   #waiters: { resolve: () => void; reject: (reason: HoldfastError) => void }[] = [];
 
   constructor(parts: BackgroundParts, log: LogWriter) {
@@ -36,9 +42,11 @@ export class Compactor extends BackgroundLoop {
     this.#log = log;
   }
 
-  /** Whether anything is left to do for the sake of sizes. */
+  /** Whether anything is left to do for the sake of sizes, now or if nothing more is written. */
   get isPending(): boolean {
-    return this.isRunning || !isSettled(this.#levels(), this.#options(false));
+    const levels = this.#levels();
+    const options = this.#options(false);
+    return this.isRunning || !isSettled(levels, options) || pickIdle(levels, options) !== undefined;
   }
 
   /** Resolves when everything up to `seq`, which is in tables, is in one level. */
@@ -69,6 +77,21 @@ export class Compactor extends BackgroundLoop {
 
   protected override idle(): void {
     for (const waiter of this.#waiters.splice(0)) waiter.resolve();
+    this.#isIdle = false;
+    if (pickIdle(this.#levels(), this.#options(false)) === undefined) return;
+    this.#newestThen = this.parts.tables.coveredSeq;
+    this.#idleTimer?.cancel();
+    this.#idleTimer = this.parts.clock.schedule(idleMergeMs, () => {
+      // Another flush has woken this loop, and set the timer anew.
+      if (this.parts.tables.coveredSeq !== this.#newestThen) return;
+      this.#isIdle = true;
+      this.wake();
+    });
+  }
+
+  override async stop(): Promise<void> {
+    this.#idleTimer?.cancel();
+    await super.stop();
   }
 
   #pick(): Compaction<TableEntry> | undefined {
@@ -77,7 +100,10 @@ export class Compactor extends BackgroundLoop {
       const compaction = pickManual(levels, this.#options(true), this.#mergeThrough);
       if (compaction !== undefined) return compaction;
     }
-    return pickCompaction(levels, this.#options(false), this.#cursors);
+    const options = this.#options(false);
+    return (
+      pickCompaction(levels, options, this.#cursors) ?? (this.#isIdle ? pickIdle(levels, options) : undefined)
+    );
   }
 
   async #merge(compaction: Compaction<TableEntry>): Promise<void> {

@@ -124,6 +124,9 @@ export const checkpointIntervalMs = 300_000;
  */
 export const copyAttemptsMax = 20;
 
+/** When no table has come for so long, those of level 0 are merged down although there are few of them. */
+export const idleMergeMs = 1_000;
+
 /** A full disk is asked this often whether there is room again. */
 export const roomRetryMs = 1_000;
 

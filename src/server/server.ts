@@ -18,6 +18,7 @@ import { announcedLimits, type ServerLimits } from "./server-limits.ts";
 import { Session, type SessionHost } from "./session.ts";
 import { Statistics } from "./statistics.ts";
 import type { Wire } from "./wire.ts";
+import { TurnEnd } from "./turn-end.ts";
 import { WriterPool } from "./writer-pool.ts";
 
 /** A server that runs, as its owner sees it. */
@@ -52,6 +53,8 @@ export interface ServerParts {
   readonly logger: Logger;
   readonly clock: Clock;
   readonly random: Random;
+  /** For tests, which say themselves when a turn is over. */
+  readonly turnEnd?: TurnEnd;
 }
 
 /** A store on a port. It ends drained, when its owner closes it, or failed, when the store does. */
@@ -64,6 +67,7 @@ export class RunningServer implements Server, SessionHost {
   readonly hello: HelloInfo;
   readonly request: RequestDecoder;
   readonly pool = new WriterPool();
+  readonly turnEnd: TurnEnd;
   readonly statistics = new Statistics();
   isDraining = false;
 
@@ -81,9 +85,10 @@ export class RunningServer implements Server, SessionHost {
   #evictionsUnlogged = 0;
   #lastEviction = "";
 
-  constructor({ store, listen, limits, logger, clock, random }: ServerParts) {
+  constructor({ store, listen, limits, logger, clock, random, turnEnd }: ServerParts) {
     this.store = store;
     this.clock = clock;
+    this.turnEnd = turnEnd ?? new TurnEnd(clock);
     this.limits = limits;
     this.request = new RequestDecoder(limits);
     this.hello = {

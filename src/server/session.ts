@@ -9,11 +9,13 @@ import { status } from "../protocol/status.ts";
 import { Deadlines, type Progress } from "./deadlines.ts";
 import { Intake, type IntakeHost } from "./intake.ts";
 import { ResponseQueue, type QueueHost } from "./response-queue.ts";
+import type { TurnEnd, TurnEnder } from "./turn-end.ts";
 import type { Wire } from "./wire.ts";
 
 /** What the sessions of a server share, and whom they tell of their end. */
 export interface SessionHost extends IntakeHost, QueueHost {
   readonly clock: Clock;
+  readonly turnEnd: TurnEnd;
   /** The output of all connections together is beyond its limit. */
   relieve(): void;
   /** A peer was sent away for what it did, or left undone. */
@@ -51,7 +53,7 @@ export interface SessionHost extends IntakeHost, QueueHost {
  *  5. The wire is paused if and only if the session is open and stalled.
  *  6. While something waits for the store's next advance, one awaitAdvance is registered, and never two.
  */
-export class Session implements AdvanceWaiter, Progress {
+export class Session implements AdvanceWaiter, Progress, TurnEnder {
   readonly #host: SessionHost;
   readonly #wire: Wire;
   readonly #queue: ResponseQueue;
@@ -62,6 +64,7 @@ export class Session implements AdvanceWaiter, Progress {
   #isPaused = false;
   #awaitsAdvance = false;
   #awaitsPoll = false;
+  #awaitsTurnEnd = false;
   #peerEnded = false;
   #fault: HoldfastError | undefined;
   #lingersSinceMs = 0;
@@ -110,6 +113,18 @@ export class Session implements AdvanceWaiter, Progress {
   advanced(): void {
     this.#awaitsAdvance = false;
     this.#work();
+  }
+
+  /** All that could be read in this turn was read. */
+  turnEnded(): void {
+    this.#awaitsTurnEnd = false;
+    if (this.#state === "lingering" || this.#state === "closed") return;
+    try {
+      this.#queue.release();
+      this.#leave();
+    } catch (error) {
+      this.#host.failed(error);
+    }
   }
 
   // --- What the server tells -------------------------------------------------------------------------------
@@ -225,12 +240,25 @@ export class Session implements AdvanceWaiter, Progress {
       queue.release();
       if (this.#state === "open") this.#takeRequests();
       queue.release();
-      queue.flush();
       queue.isCorked = false;
-      this.#settle();
+      // Others were read in this turn too, and all answers leave at its end; but large ones need not pile up.
+      const mayWait = chunk !== undefined && this.#state === "open" && queue.unsentBytes < turnBytesMax;
+      if (mayWait && queue.unsentBytes > 0) this.#endTurn();
+      else this.#leave();
     } catch (error) {
       this.#host.failed(error);
     }
+  }
+
+  #endTurn(): void {
+    if (this.#awaitsTurnEnd) return;
+    this.#awaitsTurnEnd = true;
+    this.#host.turnEnd.add(this);
+  }
+
+  #leave(): void {
+    this.#queue.flush();
+    this.#settle();
   }
 
   #takeRequests(): void {
@@ -340,3 +368,6 @@ export class Session implements AdvanceWaiter, Progress {
 
 /** How much effort (intake.ts) goes by between two looks at the clock. */
 const effortPerLook = 64;
+
+/** More than this is given to the wire at once: it is about what a socket takes. */
+const turnBytesMax = 64 * 1024;

@@ -1,7 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import {
   isSettled,
+  idleCopyMax,
   pickCompaction,
+  pickIdle,
   pickManual,
   type PolicyOptions,
 } from "../../src/compaction/compaction-policy.ts";
@@ -237,6 +239,21 @@ describe("a choice", () => {
     expect(numbers(compaction?.inputs)).toEqual([25, 24, 23, 22, 21, 20]);
     expect(numbers(compaction?.overlapping)).toEqual([12, 13]);
     expect(compaction).toMatchObject({ level: 0, outputLevel: 6, isMove: false, deeper: [] });
+  });
+
+  test("of an idle store takes level 0 however few there are, unless it would copy far more than it brings down", () => {
+    const below = Array.from({ length: 2 * idleCopyMax + 1 }, (_, index) =>
+      table(50 + index, 6, index, index + 1),
+    );
+    const zero = [table(1, 0, 0, 50), table(2, 0, 10, 20)];
+    const pickWhenIdle = (tables: PlainTable[]) => pickIdle(levelsOf(tables, 7), options);
+    expect(pick([...zero, ...below.slice(1)])).toBeUndefined();
+    const compaction = pickWhenIdle([...zero, ...below.slice(1)]);
+    expect(numbers(compaction?.inputs)).toEqual([2, 1]);
+    expect(compaction).toMatchObject({ reason: "idle", level: 0, outputLevel: 6 });
+    expect(pickWhenIdle([...zero, ...below])).toBeUndefined();
+    expect(pickWhenIdle([zero[0]!, ...below.slice(0, 1)])).toBeUndefined();
+    expect(pickWhenIdle(below)).toBeUndefined();
   });
 
   test("merges small tables of level 0 among themselves, but not with larger ones that are older", () => {

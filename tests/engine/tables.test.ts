@@ -3,8 +3,10 @@ import { InlineRunner } from "../../src/compaction/inline-runner.ts";
 import type { JobRunner } from "../../src/compaction/job-runner.ts";
 import { snapshotWanted } from "../../src/engine/store.ts";
 import { systemClock } from "../../src/lib/clock.ts";
+import { idleMergeMs } from "../../src/lib/limits.ts";
 import { FailingFileSystem } from "../../src/vfs/failing.ts";
 import { MemoryFileSystem } from "../../src/vfs/memory.ts";
+import { settle, StillClock } from "../wal/still-clock.ts";
 import { EngineDriver } from "./engine-driver.ts";
 
 /** What readers broke once, of that which happens behind the requests. */
@@ -117,6 +119,36 @@ test("where the disk has no room for merges, writes end as DISK_FULL and not in 
     if (answer.refusal === undefined) break;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
+  await db.engine.close();
+});
+
+test("tables of level 0 go down when no other has come for a while, and not before", async () => {
+  const clock = new StillClock();
+  const db = await EngineDriver.open(new MemoryFileSystem(), { clock });
+  const stats = () => db.engine.stats() as { levelTables: string; compactionPending: boolean };
+  const levelZero = () => Number(stats().levelTables.split(" ")[0]);
+  // Jobs wait a little after each chunk, so time has to go on for them.
+  const until = async (isTime: () => boolean) => {
+    for (let ms = 0; !isTime(); ms++) {
+      expect(ms).toBeLessThan(idleMergeMs / 2);
+      clock.advance(1);
+      await settle(1);
+    }
+  };
+  for (let round = 1; round <= 3; round++) {
+    await db.acknowledged(db.put("k", `${round}`).version!);
+    const checkpoint = db.checkpoint();
+    await until(() => levelZero() === round);
+    await checkpoint;
+    clock.advance(idleMergeMs / 2);
+    await settle(50);
+  }
+  expect(levelZero()).toBe(3);
+  expect(stats().compactionPending).toBe(true);
+  clock.advance(idleMergeMs / 2);
+  await until(() => !stats().compactionPending);
+  expect(levelZero()).toBe(0);
+  expect(db.get("k").value).toBe("3");
   await db.engine.close();
 });
 

@@ -38,6 +38,7 @@ import type { LogFields } from "../../src/server/logger.ts";
 import { resolveLimits, type ServerLimits } from "../../src/server/server-limits.ts";
 import { RunningServer } from "../../src/server/server.ts";
 import type { Session } from "../../src/server/session.ts";
+import { TurnEnd } from "../../src/server/turn-end.ts";
 import type { Wire } from "../../src/server/wire.ts";
 import { FakeStore, type FakeStoreOptions } from "./fake-store.ts";
 import { FakeWire } from "./fake-wire.ts";
@@ -67,6 +68,7 @@ export class TestServer {
       logger: { info: log("info"), warn: log("warn"), error: log("error") },
       clock: this.clock,
       random: seededRandom(1),
+      turnEnd: new TurnEnd({ afterPoll: () => {} }),
     });
   }
 
@@ -203,8 +205,10 @@ export class Peer {
     return this.sendBytes(this.bytes());
   }
 
+  /** Nobody else is heard in the same turn of the event loop. */
   sendBytes(bytes: Buffer): this {
     this.session!.receive(bytes);
+    this.#server.server.turnEnd.end();
     return this;
   }
 
