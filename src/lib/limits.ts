@@ -100,7 +100,7 @@ export const levelRatio = 10;
 export const jobRunnerCloseMsMax = 2_000;
 
 /** Sealed memtables that wait to become tables: writers slow down from the second on, and stop at the last. */
-export const memtablesWaitingMax = 5;
+export const memtablesWaitingMax = 4;
 
 /**
  * From so many tables of level 0 on writers slow down, and at so many they stop: a look-up asks the filter of each, at

@@ -40,22 +40,22 @@ describe("writers", () => {
     const pressure = new BackPressure(clock);
     const flushRate = 200 * MiB;
     for (let flush = 0; flush < 30; flush++) pressure.flushed(32 * MiB, (32 * MiB * 1_000) / flushRate);
-    const rates = [2, 3, 4].map((waiting) => {
+    for (let waiting = 2; waiting < memtablesWaitingMax; waiting++) {
       pressure.memtablesWaiting = waiting;
-      return rateOf(pressure, clock);
-    });
-    expect(rates[0]! / flushRate).toBeCloseTo(1.5, 1);
-    expect(rates[1]! / flushRate).toBeCloseTo(1, 1);
-    expect(rates[2]! / flushRate).toBeCloseTo(0.5, 1);
+      const share = (waiting - 1) / (memtablesWaitingMax - 1);
+      expect(pressure.pressure).toBe(share);
+      expect(rateOf(pressure, clock) / flushRate).toBeCloseTo(2 * (1 - share), 1);
+    }
   });
 
   test("are not slowed down by what a flush of a few bytes took, nor by one that stood still", () => {
     const clock = new StillClock();
     const pressure = new BackPressure(clock);
-    pressure.memtablesWaiting = 3;
+    pressure.memtablesWaiting = memtablesWaitingMax - 1;
     pressure.flushed(1_000, 5_000);
     pressure.flushed(32 * MiB, 60_000);
-    expect(rateOf(pressure, clock) / slowedBytesPerSecondMin).toBeCloseTo(1, 1);
+    const expected = 2 * (1 - pressure.pressure) * slowedBytesPerSecondMin;
+    expect(rateOf(pressure, clock) / expected).toBeCloseTo(1, 1);
   });
 
   test("stop where nothing more may come", () => {
