@@ -52,6 +52,8 @@ export const inlineSyncMsMax = 1;
  */
 export const gatherSyncMsMin = 1;
 export const gatherShare = 0.25;
+/** Where fewer are about, one sync more or less is nothing to gain. */
+export const gatherRecordsMin = 16;
 /** Nor does it look for them more often than this, for whoever has a clock that stands still. */
 export const gatherPollsMax = 2_000;
 

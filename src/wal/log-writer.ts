@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { HoldfastError } from "../lib/errors.ts";
-import { pendingBytesMax, preparedBytes } from "../lib/limits.ts";
+import { gatherRecordsMin, pendingBytesMax, preparedBytes } from "../lib/limits.ts";
 import { randomBytes } from "../lib/random.ts";
 import { segmentName } from "./directory.ts";
 import { DirectoryTurns } from "./directory-turns.ts";
@@ -56,7 +56,8 @@ export class LogWriter {
   #sealTimerArmed = false;
   /** Whether a later durable header vouches for every group with records, so that no seal is due. */
   #vouchedFor: boolean;
-  #recordsInLast = 0;
+  /** Those that wait when a group is durable, and as many as it had: whoever sent these comes again. */
+  #recordsAwaited = 0;
   /** Where the last group with records that this process wrote to the segment ends. */
   #recordsEnd = 0;
 
@@ -231,10 +232,10 @@ export class LogWriter {
       // A seal vouches for what was synced before it; in the modes that sync rarely that need not be everything.
       this.#vouchedFor = group.recordCount === 0 && recordsAreDurable;
       if (group.recordCount > 0) this.#recordsEnd = group.end;
-      this.#recordsInLast = group.recordCount;
       this.#written(group.end - group.start);
       if (this.#options.syncMode === "always") {
         await this.#syncs.makeDurable(this.#segment);
+        this.#recordsAwaited = this.builder.appendedSeq - this.writtenSeq + group.recordCount;
       } else {
         this.#options.listener.advanced();
         this.#scheduleSync();
@@ -255,10 +256,11 @@ export class LogWriter {
     return true;
   }
 
-  /** Whether the next group is not as large as the last one was, and nobody minds that it waits. */
+  /** Whether the next group would be larger if it waited, and nobody minds that it does. */
   get #awaitsMore(): boolean {
     if (this.stopped !== undefined || this.#barriers.length > 0 || !this.builder.hasWork) return false;
-    return this.builder.appendedSeq - this.#segment.writtenSeq < this.#recordsInLast;
+    const waiting = this.builder.appendedSeq - this.writtenSeq;
+    return this.#recordsAwaited >= gatherRecordsMin && waiting < this.#recordsAwaited;
   }
 
   /** Whoever was asked to bring nothing more hears as soon as there is room, and not only when the sync is over. */

@@ -18,6 +18,9 @@ import { runSlowDiskSuite } from "./slow-disk-suite.ts";
 import type { Suite, SuiteOptions, SuiteResults } from "./suite.ts";
 import { runWireSuite } from "./wire-suite.ts";
 
+/** How large the stores of `scale` are, unless somebody says so. Above all that runs: a suite may use it at once. */
+const growthKeys = "1000000,5000000";
+
 const { values: flags, positionals } = parsedArguments();
 
 /** What `bench` knows, in the order of `bench all`. */
@@ -135,8 +138,6 @@ function runGrowth({ root, seconds, dataDirectory }: SuiteOptions, keys: string)
     settleSecondsMax: count("settle-seconds", flags["settle-seconds"]),
   });
 }
-
-const growthKeys = "1000000,5000000";
 
 function parsedArguments() {
   const text = { type: "string" } as const;
