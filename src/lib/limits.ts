@@ -238,9 +238,13 @@ export const drainGraceMs = 50;
 /** A process whose disk failed must go soon; its peers have this long to hear why. */
 export const faultDeadlineMs = 1_000;
 
-/** Idle output buffers kept for the next answers: how many, and how large one may have grown to be kept. */
+/**
+ * Idle output buffers kept for the next answers: how many, how large one may have grown to be kept, and how large they
+ * are together. Pages of scans fit: else a fast scan leaves 250 MB a second to the collector, and 300 MB lie about.
+ */
 export const spareWritersMax = 256;
-export const spareWriterBytesMax = 64 * KiB;
+export const spareWriterBytesMax = 2 * pageBytesMax;
+export const spareWritersBytesTotalMax = 16 * MiB;
 
 // --- Client ----------------------------------------------------------------------------------------------
 

@@ -1,14 +1,15 @@
 import { ByteWriter } from "../lib/byte-writer.ts";
 import { PageEncoder } from "../protocol/page-encoder.ts";
-import { spareWriterBytesMax, spareWritersMax } from "../lib/limits.ts";
+import { spareWriterBytesMax, spareWritersBytesTotalMax, spareWritersMax } from "../lib/limits.ts";
 
 /**
  * The output buffers of all connections. A connection holds one only while it has something to say, so ten
  * thousand silent ones hold none; and a buffer that one huge answer made large is let go instead of kept.
  */
 export class WriterPool {
-  // Invariant: every spare writer is empty, and no larger than spareWriterBytesMax.
+  // Invariant: every spare writer is empty, and no larger than spareWriterBytesMax; together they have spareBytes.
   readonly #spare: ByteWriter[] = [];
+  #spareBytes = 0;
   /** Pages are collected within a call of a local store, so one encoder serves all connections there. */
   #sparePage: PageEncoder | undefined;
 
@@ -17,12 +18,18 @@ export class WriterPool {
   }
 
   take(): ByteWriter {
-    return this.#spare.pop() ?? new ByteWriter(writerBytesInitial);
+    const spare = this.#spare.pop();
+    if (spare === undefined) return new ByteWriter(writerBytesInitial);
+    this.#spareBytes -= spare.bytes.length;
+    return spare;
   }
 
   give(writer: ByteWriter): void {
-    if (writer.bytes.length > spareWriterBytesMax || this.#spare.length >= spareWritersMax) return;
+    const { length } = writer.bytes;
+    if (length > spareWriterBytesMax || this.#spare.length >= spareWritersMax) return;
+    if (this.#spareBytes + length > spareWritersBytesTotalMax) return;
     writer.clear();
+    this.#spareBytes += length;
     this.#spare.push(writer);
   }
 
