@@ -62,6 +62,7 @@ export class Compactor extends BackgroundLoop {
   /** Whoever waits will wait in vain. */
   abandon(reason: HoldfastError): void {
     this.#abandoned ??= reason;
+    this.#idleTimer?.cancel();
     for (const waiter of this.#waiters.splice(0)) waiter.reject(reason);
   }
 
@@ -94,6 +95,11 @@ export class Compactor extends BackgroundLoop {
     await super.stop();
   }
 
+  /** Nothing was flushed since the store fell idle. */
+  get #isStillIdle(): boolean {
+    return this.#isIdle && this.parts.tables.coveredSeq === this.#newestThen;
+  }
+
   #pick(): Compaction<TableEntry> | undefined {
     const levels = this.#levels();
     if (this.#waiters.length > 0) {
@@ -102,7 +108,8 @@ export class Compactor extends BackgroundLoop {
     }
     const options = this.#options(false);
     return (
-      pickCompaction(levels, options, this.#cursors) ?? (this.#isIdle ? pickIdle(levels, options) : undefined)
+      pickCompaction(levels, options, this.#cursors) ??
+      (this.#isStillIdle ? pickIdle(levels, options) : undefined)
     );
   }
 

@@ -264,7 +264,7 @@ export class Engine implements Store {
     try {
       await housekeeping.close(closed);
       await this.#writer.close(closed);
-      if (this.#fault === undefined) await tables.noteSegment(this.#writer.active.number);
+      if (this.#writer.stopped === closed) await tables.noteSegment(this.#writer.active.number);
     } finally {
       await tables.close();
       ownership.release();

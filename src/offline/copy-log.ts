@@ -24,8 +24,7 @@ export async function copyLog(
   state: ManifestState | undefined,
 ): Promise<number> {
   const { wal, manifest } = storeDirectories(from);
-  const part = new LogPart(state?.coveredSeq ?? Infinity);
-  const survey = surveyLog(fileSystem, wal, { visitor: part });
+  const { part, survey } = surveyPart(fileSystem, wal, state?.coveredSeq ?? Infinity);
   if (survey.verdict.kind === "corrupt") throw survey.verdict.error;
   const spans = part.spansOf(survey);
   let misfit = misfitOf(state, partOf(survey, spans)) ?? gapOf(state, spans);
@@ -43,6 +42,24 @@ export async function copyLog(
   }
   return bytes;
 }
+
+/**
+ * While a server writes, a page may be read before a group was written to it, and the next page behind a later group,
+ * which then seems to vouch for what is missing. Such a sight passes, and damage stays.
+ */
+function surveyPart(
+  fileSystem: FileSystem,
+  directory: string,
+  floorSeqMax: number,
+): { part: LogPart; survey: LogSurvey } {
+  for (let attempt = 1; ; attempt++) {
+    const part = new LogPart(floorSeqMax);
+    const survey = surveyLog(fileSystem, directory, { visitor: part });
+    if (survey.verdict.kind !== "corrupt" || attempt === surveysMax) return { part, survey };
+  }
+}
+
+const surveysMax = 4;
 
 /** What is to be copied of a segment. */
 interface Span {

@@ -169,6 +169,8 @@ function readSegment(
       fileBytes = file.size();
       bytes = Buffer.from(new ArrayBuffer(Math.max(fileBytes, capacity)));
       const filled = readFully(file, bytes.subarray(0, fileBytes), 0);
+      // Its owner may have cut off what was prepared, meanwhile.
+      if (filled < fileBytes && file.size() === filled) fileBytes = filled;
       if (filled < fileBytes) throw new Error(`only ${filled} of its ${fileBytes} bytes could be read`);
     } finally {
       file.close();
