@@ -91,7 +91,7 @@ describe("when the disk fails", () => {
       { call: "openat", part: "everything", callsMin: 20 },
       { call: "pread64", part: "everything", callsMin: 5 },
       { call: "pwrite64", callsMin: 3 },
-      { call: "fsync", callsMin: 6 },
+      { call: "fsync", callsMin: 4 },
       { call: "rename", callsMin: 2 },
     ];
     return forAims(targets, { spread: 3, reference: references(writtenStore, "none") }, async (aim) => {
