@@ -90,9 +90,10 @@ describe("when the disk fails", () => {
     const targets: Target[] = [
       { call: "openat", part: "everything", callsMin: 20 },
       { call: "pread64", part: "everything", callsMin: 5 },
-      { call: "pwrite64", callsMin: 3 },
-      { call: "fsync", callsMin: 4 },
-      { call: "rename", callsMin: 2 },
+      // Whether the log's last segment has to be written anew depends on whether the kill came before its seal.
+      { call: "pwrite64", callsMin: 2 },
+      { call: "fsync", callsMin: 3 },
+      { call: "rename", callsMin: 1 },
     ];
     return forAims(targets, { spread: 3, reference: references(writtenStore, "none") }, async (aim) => {
       using directory = temporaryDirectory();
