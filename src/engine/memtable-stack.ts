@@ -50,7 +50,8 @@ export class MemtableStack {
     assert(oldest?.segmentNumber === segmentNumber, "memtables become tables in the order of their segments");
     assert(this.stacked.length > 0, "the memtable that is written to stays");
     this.memtable = undefined;
-    this.#dropped = oldest.memtable;
+    // Not with bytes of another size, which nobody else would keep.
+    if (oldest.memtable.bytes.length === this.newest.bytes.length) this.#dropped = oldest.memtable;
     return oldest.memtable.bytes;
   }
 

@@ -1,6 +1,10 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { readFileSync, truncateSync } from "node:fs";
+import { join } from "node:path";
 import { AimedStore, tinySegmentBytes, type AimedRun } from "../support/aimed-run.ts";
 import { aimed, aimedTimeoutMs, forAims, references, type Aim, type Target } from "../support/aims.ts";
+import { walkOf } from "../support/log-end.ts";
+import { segmentNamesOf } from "../support/recovered-store.ts";
 import { testWithStrace } from "../support/strace.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { judgeTrace } from "../support/trace-order.ts";
@@ -90,10 +94,9 @@ describe("when the disk fails", () => {
     const targets: Target[] = [
       { call: "openat", part: "everything", callsMin: 20 },
       { call: "pread64", part: "everything", callsMin: 5 },
-      // Whether the log's last segment has to be written anew depends on whether the kill came before its seal.
-      { call: "pwrite64", callsMin: 2 },
-      { call: "fsync", callsMin: 3 },
-      { call: "rename", callsMin: 1 },
+      { call: "pwrite64", callsMin: 3 },
+      { call: "fsync", callsMin: 6 },
+      { call: "rename", callsMin: 2 },
     ];
     return forAims(targets, { spread: 3, reference: references(writtenStore, "none") }, async (aim) => {
       using directory = temporaryDirectory();
@@ -174,10 +177,16 @@ async function expectRecovery(store: AimedStore, aim: Aim): Promise<void> {
   expect({ ...aim, violations: store.oracle.violations }).toEqual({ ...aim, violations: [] });
 }
 
-/** A store with tables, of which a server was killed. */
+/**
+ * A store with tables, of which a server was killed. Always before its seal, which a quick disk may have got in
+ * between: so the next start has to write the last segment anew, and makes the same calls every time.
+ */
 async function writtenStore(directory: string): Promise<AimedStore> {
   const store = new AimedStore(directory);
   await store.check({ write: true, trace: true });
+  const dataDirectory = join(directory, "data");
+  const last = join(dataDirectory, "wal", segmentNamesOf(dataDirectory).at(-1)!);
+  truncateSync(last, walkOf(readFileSync(last)).recordsEnd);
   return store;
 }
 

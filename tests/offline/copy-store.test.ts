@@ -8,7 +8,7 @@ import { readFile } from "../../src/vfs/file-system.ts";
 import { FailingFileSystem } from "../../src/vfs/failing.ts";
 import { MemoryFileSystem } from "../../src/vfs/memory.ts";
 import { EngineDriver } from "../engine/engine-driver.ts";
-import { groupsEnd } from "../support/log-end.ts";
+import { walkOf } from "../support/log-end.ts";
 import { withSeed } from "../support/seeds.ts";
 import { storeWithTables } from "./made-store.ts";
 import {
@@ -135,7 +135,7 @@ describe("a copy of a store", () => {
   test("of one that a crash has torn has what was acknowledged, and no tear", async () => {
     const disk = await richStore(1);
     const last = [...filesOf(disk)].findLast(([path]) => path.endsWith(".wal"))!;
-    const torn = withFile(disk, last[0], last[1].subarray(0, groupsEnd(last[1]) - 3));
+    const torn = withFile(disk, last[0], last[1].subarray(0, walkOf(last[1]).end - 3));
     expect(checkStore(torn, dataDirectory).findings).toMatchObject([{ kind: "torn" }]);
     await copyStore(torn, dataDirectory, "/backup", linking);
     expect(isClean(torn, "/backup")).toBeTrue();
