@@ -61,6 +61,10 @@ export function replaySegment(
   };
   const walk = walkSegment(bytes, header, checksum, replayGroup);
   if (walk.problem !== undefined) throw damage(place, walk.end, walk.problem, walk.lastSeq + 1);
+  if (walk.end !== bytes.length) {
+    const problem = `its groups end here, ${bytes.length - walk.end} bytes before it was sealed; zeros follow`;
+    throw damage(place, walk.end, problem, walk.lastSeq + 1);
+  }
   if (walk.lastSeq !== place.lastSeq) {
     const problem = `it ends with seq ${walk.lastSeq}, where it was sealed with seq ${place.lastSeq}`;
     throw damage(place, walk.end, problem, Math.min(walk.lastSeq, place.lastSeq) + 1);

@@ -47,13 +47,20 @@ export const preparingGroupBytesMax = 8 * 1024;
 export const inlineSyncMsMax = 1;
 
 /**
- * After a sync of at least so many milliseconds the next group waits for those whom that one acknowledged, for this
- * share of its time at most: an answer is late by a quarter of a sync where it would be early by a whole one.
+ * After a sync of at least so many milliseconds the next group waits for those whom that one acknowledged, while they
+ * come: as long as none has come for the first share of that sync's time, and for the second at most. An answer is late
+ * by half a sync at worst, where it would be by a whole one if its request missed the group.
  */
 export const gatherSyncMsMin = 1;
 export const gatherShare = 0.25;
+export const gatherShareMax = 0.5;
 /** Where fewer are about, one sync more or less is nothing to gain. */
 export const gatherRecordsMin = 16;
+/**
+ * A shorter wait than this is no matter for a timer, whose unit is a millisecond: the group asks after every turn of the
+ * event loop. A longer one must not, for a process that never sleeps takes a core from those whom it waits for.
+ */
+export const gatherTimerMsMin = 1;
 /** Nor does it look for them more often than this, for whoever has a clock that stands still. */
 export const gatherPollsMax = 2_000;
 

@@ -192,8 +192,10 @@ export class Memtable {
     // Emptied first: what is written reads, and must not begin anew.
     staged.count = 0;
     for (let index = 0; index < count; index++) {
+      const keyStart = staged.keyStart(index);
+      const keyLength = staged.keyLength(index);
       const valueLength = staged.valueLength(index);
-      const [keyStart, keyLength, age] = [staged.keyStart(index), staged.keyLength(index), staged.age(index)];
+      const age = staged.age(index);
       this.#write(staged.hash(index), keyStart, keyLength, Math.max(0, valueLength), age, valueLength < 0);
     }
   }

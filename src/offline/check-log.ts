@@ -72,7 +72,12 @@ function checkSegment(
   if (header.number !== number)
     return addCorruption(report, file, 32, `its header says segment ${header.number}`);
   const { problem, end } = walkSegment(bytes, header, checksum);
-  if (problem === undefined) return;
+  if (problem === undefined) {
+    // What was prepared for further groups is cut off before the next segment begins.
+    if (!isLast && end < bytes.length)
+      addCorruption(report, file, end, "its groups end here, with zeros behind them, and a later segment follows");
+    return;
+  }
   const isTorn = isLast && findWitness(bytes, header, end) === undefined;
   report.findings.push({ kind: isTorn ? "torn" : "corrupt", file, offset: end, problem });
 }

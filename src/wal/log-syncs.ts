@@ -1,4 +1,10 @@
-import { gatherPollsMax, gatherShare, gatherSyncMsMin } from "../lib/limits.ts";
+import {
+  gatherPollsMax,
+  gatherShare,
+  gatherShareMax,
+  gatherSyncMsMin,
+  gatherTimerMsMin,
+} from "../lib/limits.ts";
 import type { LogWriterOptions } from "./options.ts";
 import type { SegmentFile } from "./segment-file.ts";
 import { SyncPolicy } from "./sync-policy.ts";
@@ -10,7 +16,10 @@ export class LogSyncs {
   readonly #policy = new SyncPolicy();
   readonly #requestsSeen: () => number;
   #inFlight: Promise<void> | undefined;
-  #gatherUntilMs = 0;
+  /** When the last sync that was not waited for ended, and how long it took. */
+  #endedMs = 0;
+  #tookMs = 0;
+  #whenCame: (() => void) | undefined;
 
   /** `requestsSeen` counts all that was asked of the log's owner: whether the event loop has others to serve. */
   constructor(options: LogWriterOptions, requestsSeen: () => number) {
@@ -48,14 +57,41 @@ export class LogSyncs {
   /**
    * Clients that wait for their answers come again once they have them. If the next group left at once, they would
    * miss it, and from then on two crowds would take turns, each of them waiting for two syncs. So after a sync that
-   * took long the next group waits while more is awaited, for a part of the time of that sync at most.
+   * took long the next group waits for those that are awaited, while they come, for a part of that sync's time.
    */
-  async gather(isMoreAwaited: () => boolean): Promise<void> {
+  async gather(awaited: () => number): Promise<void> {
+    if (this.#tookMs < gatherSyncMsMin) return;
     const { clock } = this.#options;
-    for (let polls = 0; polls < gatherPollsMax && isMoreAwaited(); polls++) {
-      if (clock.monotonicMs() >= this.#gatherUntilMs) return;
-      await new Promise<void>((resolve) => clock.afterPoll(resolve));
+    const untilMs = this.#endedMs + this.#tookMs * gatherShareMax;
+    const quietMsMax = this.#tookMs * gatherShare;
+    let lastMs = this.#endedMs;
+    let missing = awaited();
+    for (let polls = 0; polls < gatherPollsMax && missing > 0; polls++) {
+      const nowMs = clock.monotonicMs();
+      const leftMs = Math.min(untilMs, lastMs + quietMsMax) - nowMs;
+      if (leftMs <= 0) return;
+      if (quietMsMax < gatherTimerMsMin) await new Promise<void>((resolve) => clock.afterPoll(resolve));
+      else await this.#allOrLater(awaited, leftMs);
+      const missed = missing;
+      missing = awaited();
+      if (missing !== missed) lastMs = clock.monotonicMs();
     }
+  }
+
+  /** One more came. Whoever waits for all of them need not wait for the timer. */
+  came(): void {
+    this.#whenCame?.();
+  }
+
+  async #allOrLater(awaited: () => number, ms: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = this.#options.clock.schedule(Math.max(ms, gatherTimerMsMin), resolve, true);
+    this.#whenCame = () => {
+      if (awaited() <= 0) resolve();
+    };
+    await promise;
+    this.#whenCame = undefined;
+    timer.cancel();
   }
 
   async #begin(segment: SegmentFile): Promise<void> {
@@ -63,10 +99,9 @@ export class LogSyncs {
     const startedMs = clock.monotonicMs();
     const seenBefore = this.#requestsSeen();
     await segment.sync();
-    const endedMs = clock.monotonicMs();
-    const tookMs = endedMs - startedMs;
-    this.#policy.synced(tookMs, this.#requestsSeen() === seenBefore);
-    this.#gatherUntilMs = tookMs < gatherSyncMsMin ? 0 : endedMs + tookMs * gatherShare;
+    this.#endedMs = clock.monotonicMs();
+    this.#tookMs = this.#endedMs - startedMs;
+    this.#policy.synced(this.#tookMs, this.#requestsSeen() === seenBefore);
     this.#returned();
   }
 

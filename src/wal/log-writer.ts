@@ -135,6 +135,7 @@ export class LogWriter {
 
   /** Sees to it that what was appended is written soon: after the sockets that are ready now were read. */
   wake(): void {
+    this.#syncs.came();
     if (this.#wakeScheduled || this.#running !== undefined || this.stopped !== undefined) return;
     this.#wakeScheduled = true;
     this.#options.clock.afterPoll(() => {
@@ -220,7 +221,7 @@ export class LogWriter {
         continue;
       }
       if (await this.#hasWaited()) continue;
-      await this.#syncs.gather(() => this.#awaitsMore);
+      await this.#syncs.gather(() => this.#recordsMissing);
       const group = this.stopped === undefined ? this.builder.take() : undefined;
       if (group === undefined) break;
       this.#assertInPlace();
@@ -256,11 +257,11 @@ export class LogWriter {
     return true;
   }
 
-  /** Whether the next group would be larger if it waited, and nobody minds that it does. */
-  get #awaitsMore(): boolean {
-    if (this.stopped !== undefined || this.#barriers.length > 0 || !this.builder.hasWork) return false;
-    const waiting = this.builder.appendedSeq - this.writtenSeq;
-    return this.#recordsAwaited >= gatherRecordsMin && waiting < this.#recordsAwaited;
+  /** How many more the next group may have if it waits; 0 where nobody is awaited, or somebody would mind. */
+  get #recordsMissing(): number {
+    if (this.stopped !== undefined || this.#barriers.length > 0 || !this.builder.hasWork) return 0;
+    if (this.#recordsAwaited < gatherRecordsMin) return 0;
+    return this.#recordsAwaited - (this.builder.appendedSeq - this.writtenSeq);
   }
 
   /** Whoever was asked to bring nothing more hears as soon as there is room, and not only when the sync is over. */

@@ -118,6 +118,11 @@ describe("a flush refuses, and names file and offset,", () => {
       problem: /checksum of its payload/,
       offset: content().bytes.length - 66,
     },
+    "zeros where its last group was": {
+      damage: (bytes) => bytes.fill(0, bytes.length - 66),
+      problem: /groups end here, 66 bytes before it was sealed/,
+      offset: content().bytes.length - 66,
+    },
     "another length": {
       damage: (_, place) => place.bytes++,
       problem: /sealed with/,

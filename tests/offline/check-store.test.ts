@@ -3,6 +3,7 @@ import { checkStore } from "../../src/offline/check-store.ts";
 import type { StoreReport } from "../../src/offline/store-report.ts";
 import { manifestName } from "../../src/manifest/directory.ts";
 import { readManifest } from "../../src/manifest/read-manifest.ts";
+import { systemClock } from "../../src/lib/clock.ts";
 import { seededRandom } from "../../src/lib/random.ts";
 import { tableName } from "../../src/table/table-format.ts";
 import { FailingFileSystem } from "../../src/vfs/failing.ts";
@@ -11,7 +12,15 @@ import { segmentName, tornName } from "../../src/wal/directory.ts";
 import { EngineDriver } from "../engine/engine-driver.ts";
 import { withSeed } from "../support/seeds.ts";
 import { replaceManifest, storeWithTables, writeTable, type MadeTable } from "./made-store.ts";
-import { dataDirectory, filesOf, richStore, smallSizes, withDirectoryOf, withFile } from "./rich-store.ts";
+import {
+  dataDirectory,
+  filesOf,
+  HeldRunner,
+  richStore,
+  smallSizes,
+  withDirectoryOf,
+  withFile,
+} from "./rich-store.ts";
 
 const walPath = (number: number) => `${dataDirectory}/wal/${segmentName(number)}`;
 const tablePath = (number: number) => `${dataDirectory}/tables/${tableName(number)}`;
@@ -281,6 +290,28 @@ describe("check finds", () => {
         .findings.map((finding) => finding.file)
         .sort(),
     ).toEqual([...damaged, file].sort());
+  });
+
+  test("zeros behind the groups of any segment but the last, which alone is prepared for more", async () => {
+    const disk = new MemoryFileSystem();
+    const runner = new HeldRunner(disk, systemClock);
+    runner.isHeld = true;
+    const driver = await EngineDriver.open(disk, { ...smallSizes, runner });
+    for (let count = 0; count < 60; count++) await driver.putDurably(`k${count}`, "v".repeat(100));
+    const left = disk.crash({ unsynced: "kept" });
+    runner.isHeld = false;
+    await driver.engine.close();
+    const [first, ...others] = left.list(`${dataDirectory}/wal`).filter((name) => name.endsWith(".wal"));
+    expect(others.length).toBeGreaterThan(1);
+    // The survey ends here; what is behind is looked at segment by segment.
+    flip(left, `${dataDirectory}/wal/${first}`, 100);
+    for (const name of others) {
+      const file = left.open(`${dataDirectory}/wal/${name}`);
+      file.write(Buffer.alloc(64), file.size());
+      file.close();
+    }
+    const found = checkStore(left, dataDirectory).findings.map(({ file }) => file.split("/").at(-1)!);
+    expect(found).toEqual([first!, ...others.slice(0, -1)]);
   });
 
   test("a file that the disk can't read", async () => {

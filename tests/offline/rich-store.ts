@@ -85,7 +85,7 @@ async function writeRounds(driver: EngineDriver, random: Random, rounds: number)
 }
 
 /** Does jobs on this thread, or keeps them waiting. */
-class HeldRunner extends InlineRunner {
+export class HeldRunner extends InlineRunner {
   isHeld = false;
 
   override async run(job: Job): Promise<JobResult> {

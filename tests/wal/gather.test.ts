@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { gatherShare, gatherSyncMsMin } from "../../src/lib/limits.ts";
+import { gatherShare, gatherShareMax, gatherSyncMsMin, gatherTimerMsMin } from "../../src/lib/limits.ts";
 import { FailingFileSystem } from "../../src/vfs/failing.ts";
 import { MemoryFileSystem } from "../../src/vfs/memory.ts";
 import { openTestLog, put } from "./log-fixture.ts";
@@ -45,14 +45,32 @@ describe("after a sync that took long the next group", () => {
     expect(writes()).toBe(1);
   });
 
-  test("waits for a part of the time of that sync, and no longer", async () => {
+  test("waits for a part of the time of that sync, and no longer, when nobody else comes", async () => {
     const { append, clock, writes } = await acknowledged(slowMs);
     const few = append(4);
+    await settle();
     clock.advance(slowMs * gatherShare - 0.1);
     await settle();
     expect(writes()).toBe(0);
     clock.advance(0.1);
     await few;
+    expect(writes()).toBe(1);
+  });
+
+  test("waits longer while they come one by one, but for half of that time at most", async () => {
+    const { append, clock, writes } = await acknowledged(slowMs);
+    const few = [append(1)];
+    await settle();
+    const stepMs = slowMs / 8;
+    for (let waitedMs = 0; waitedMs + stepMs < slowMs * gatherShareMax; waitedMs += stepMs) {
+      few.push(append(1));
+      clock.advance(stepMs);
+      await settle();
+      expect(writes()).toBe(0);
+    }
+    few.push(append(1));
+    clock.advance(stepMs);
+    await Promise.all(few);
     expect(writes()).toBe(1);
   });
 
@@ -65,7 +83,8 @@ describe("after a sync that took long the next group", () => {
   });
 
   test("waits no longer than a number of turns, whatever the clock says", async () => {
-    const { append, writes } = await acknowledged(slowMs);
+    // Too short a wait for a timer: it asks after each turn.
+    const { append, writes } = await acknowledged(0.9 * (gatherTimerMsMin / gatherShare));
     await append(4);
     expect(writes()).toBe(1);
   });
