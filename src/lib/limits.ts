@@ -57,8 +57,8 @@ export const gatherShareMax = 0.5;
 /** Where fewer are about, one sync more or less is nothing to gain. */
 export const gatherRecordsMin = 16;
 /**
- * A shorter wait than this is no matter for a timer, whose unit is a millisecond: the group asks after every turn of the
- * event loop. A longer one must not, for a process that never sleeps takes a core from those whom it waits for.
+ * A shorter wait than this is no matter for a timer, whose unit is a millisecond: the group asks after every turn of
+ * the event loop. A longer one must not, for a process that never sleeps takes a core from those whom it waits for.
  */
 export const gatherTimerMsMin = 1;
 /** Nor does it look for them more often than this, for whoever has a clock that stands still. */

@@ -1,6 +1,7 @@
 import { assert } from "../lib/assert.ts";
 import { cacheBytesLimit } from "../lib/limits.ts";
 import { BlockBuffer } from "./block-buffer.ts";
+import { SparseIndex } from "./sparse-index.ts";
 import { blockBytesMax } from "./table-format.ts";
 
 /** What a table knows of its blocks in the cache. Made by BlockCache#register. */
@@ -15,6 +16,10 @@ const slotShift = 12;
 const lengthMask = (1 << slotShift) - 1;
 
 export const notCached = -1;
+
+export function slotOf(place: number): number {
+  return place >>> slotShift;
+}
 
 /** Where in the bytes of the cache the block of a place begins. */
 export function placeStart(place: number): number {
@@ -46,6 +51,8 @@ export class BlockCache {
   readonly bytes: Buffer;
   /** For blocks that fit into no slot. What is there lasts until the next one is read. */
   readonly aside = new BlockBuffer(asideBytesKept);
+  /** Of the blocks that were looked up more than once, by slot. */
+  readonly sparse: SparseIndex;
   /** Look-ups for single keys. Those of scans are not counted: they say nothing of how well the cache is chosen. */
   hits = 0;
   misses = 0;
@@ -57,17 +64,19 @@ export class BlockCache {
   #hand = 0;
   #lastTableId = 0;
 
-  /** Takes no more than `bytesMax` for blocks; with less than 4096 it keeps none. */
+  /** Takes no more than `bytesMax` for blocks, and 3 % of that to find them; with less than 4096 it keeps none. */
   constructor(bytesMax: number) {
     assert(bytesMax >= 0 && bytesMax <= cacheBytesLimit, "the cache stays below its limit");
     this.#slotCount = Math.floor(bytesMax / blockBytesMax);
     this.bytes = Buffer.allocUnsafeSlow(this.#slotCount * blockBytesMax);
     this.#owners = new Int32Array(2 * this.#slotCount).fill(noOwner);
     this.#wasUsed = new Uint8Array(this.#slotCount);
+    this.sparse = new SparseIndex(this.#slotCount);
   }
 
   get memoryBytes(): number {
-    return this.bytes.length + this.aside.bytes.length + this.#owners.byteLength + this.#wasUsed.byteLength;
+    const slots = this.bytes.length + this.#owners.byteLength + this.#wasUsed.byteLength;
+    return slots + this.sparse.memoryBytes + this.aside.bytes.length;
   }
 
   register(blockCount: number): CachedTable {
@@ -131,6 +140,7 @@ export class BlockCache {
   keep(table: CachedTable, block: number, start: number, length: number): void {
     assert(length > 0 && length <= blockBytesMax, "a block in a slot fits into it");
     const slot = start >>> slotShift;
+    this.sparse.forget(slot);
     table.places[block] = start | (length - 1);
     this.#owners[2 * slot] = table.id;
     this.#owners[2 * slot + 1] = block;

@@ -1,5 +1,7 @@
 import { compareKeys } from "../memtable/compare-keys.ts";
+import { commonLength } from "./common-length.ts";
 import { blockOffset, separatorOffset } from "./index-section.ts";
+import { keyHead } from "./key-head.ts";
 import type { TableFooter } from "./table-footer.ts";
 import { checksumBytes } from "./table-format.ts";
 
@@ -33,14 +35,7 @@ export class BlockIndex {
     this.lastKeyStart = this.lastKeyEnd - footer.lastKeyBytes;
     this.firstKeyStart = this.lastKeyStart - footer.firstKeyBytes;
     const lengthMin = Math.min(footer.firstKeyBytes, footer.lastKeyBytes);
-    let shared = 0;
-    while (
-      shared < lengthMin &&
-      section[this.firstKeyStart + shared] === section[this.lastKeyStart + shared]
-    ) {
-      shared++;
-    }
-    this.#prefixBytes = shared;
+    this.#prefixBytes = commonLength(section, this.firstKeyStart, section, this.lastKeyStart, lengthMin);
     this.#heads = new Int32Array(this.blockCount);
     for (let block = 0; block < this.blockCount; block++) {
       this.#heads[block] = this.#head(section, this.separatorStart(block), this.separatorEnd(block));
@@ -67,6 +62,15 @@ export class BlockIndex {
 
   separatorEnd(block: number): number {
     return separatorOffset(this.section, block + 1);
+  }
+
+  /** How many bytes all keys of a block have in common: its separator's, as far as the one before has them too. */
+  sharedBytes(block: number): number {
+    const start = block === 0 ? this.firstKeyStart : this.separatorStart(block - 1);
+    const end = block === 0 ? this.lastKeyStart : this.separatorEnd(block - 1);
+    const otherStart = this.separatorStart(block);
+    const lengthMin = Math.min(end - start, this.separatorEnd(block) - otherStart);
+    return commonLength(this.section, start, this.section, otherStart, lengthMin);
   }
 
   compareWithFirstKey(key: Buffer, keyStart: number, keyEnd: number): number {
@@ -121,16 +125,10 @@ export class BlockIndex {
     return low;
   }
 
-  /** Keys with different heads are ordered as their heads are; a key that ends before its head does counts zeros. */
   #head(bytes: Buffer, start: number, end: number): number {
-    const at = start + this.#prefixBytes;
-    if (at + 4 <= end) return bytes.readInt32BE(at) ^ signBit;
-    let head = 0;
-    for (let next = at; next < at + 4; next++) head = (head << 8) | (next < end ? bytes[next]! : 0);
-    return head ^ signBit;
+    return keyHead(bytes, start + this.#prefixBytes, end);
   }
 }
 
-const signBit = 0x8000_0000 | 0;
 /** Their heads take 64 bytes, a line of the processor's cache. */
 const groupBlocks = 16;

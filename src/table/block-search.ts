@@ -55,7 +55,6 @@ export class BlockSearch {
     keyEnd: number,
     versionLimit: number,
   ): number {
-    this.sawKey = false;
     const restartCountAt = end - restartCountBytes - checksumBytes;
     const restartCount = bytes.readUInt16BE(restartCountAt);
     const restartsAt = restartCountAt - restartCount * restartOffsetBytes;
@@ -66,11 +65,27 @@ export class BlockSearch {
       if (at === -1) return malformed;
     }
 
+    return this.findFrom(bytes, at, restartsAt, 0, 0, key, keyStart, keyEnd, versionLimit);
+  }
+
+  /**
+   * The same from an entry on that lies behind all lesser keys but some: of the key before it, which is less, the first
+   * `matched` bytes are those of the key sought and no more, and it has `lengthBefore`. At a restart both may be 0.
+   */
+  findFrom(
+    bytes: Buffer,
+    at: number,
+    restartsAt: number,
+    matched: number,
+    lengthBefore: number,
+    key: Buffer,
+    keyStart: number,
+    keyEnd: number,
+    versionLimit: number,
+  ): number {
+    this.sawKey = false;
     const head = this.#head;
     const keyLength = keyEnd - keyStart;
-    // So many bytes the key has in common with the one before, which is less, or is the key in too new a version.
-    let matched = 0;
-    let lengthBefore = 0;
     while (at < restartsAt) {
       at = head.readLengths(bytes, at, restartsAt);
       if (at === -1) return malformed;

@@ -1,6 +1,6 @@
 import { assert } from "../lib/assert.ts";
 import type { FileSystem } from "../vfs/file-system.ts";
-import { notCached, placeEnd, placeStart, type BlockCache, type CachedTable } from "./block-cache.ts";
+import { notCached, placeEnd, placeStart, slotOf, type BlockCache, type CachedTable } from "./block-cache.ts";
 import type { BlockIndex } from "./block-index.ts";
 import { absent, BlockSearch, endsWithKey, found } from "./block-search.ts";
 import { filterLinesOf, mayContain } from "./filter.ts";
@@ -88,9 +88,7 @@ export class TableReader {
     const search = this.#search;
     let sawKey = false;
     for (let block = index.find(key, keyStart, keyEnd); block < index.blockCount; block++) {
-      this.#load(block);
-      const { bytes } = this;
-      const outcome = search.find(bytes, this.#blockStart, this.#blockEnd, key, keyStart, keyEnd, versionMax);
+      const outcome = this.#searchBlock(block, key, keyStart, keyEnd, versionMax);
       if (outcome === found) {
         this.version = search.version;
         this.isTombstone = search.isTombstone;
@@ -119,16 +117,25 @@ export class TableReader {
     this.#file.close();
   }
 
-  /** Makes the block be in `bytes`, verified. */
-  #load(block: number): void {
+  /** Searches one block, which is in `bytes` afterwards, verified. */
+  #searchBlock(block: number, key: Buffer, keyStart: number, keyEnd: number, versionMax: number): number {
     const cache = this.#cache;
+    const { sparse } = cache;
+    const search = this.#search;
     const place = cache.find(this.#cached, block);
-    if (place === notCached) this.#read(block);
-    else {
-      this.bytes = cache.bytes;
-      this.#blockStart = placeStart(place);
-      this.#blockEnd = placeEnd(place);
+    if (place === notCached) {
+      this.#read(block);
+      return search.find(this.bytes, this.#blockStart, this.#blockEnd, key, keyStart, keyEnd, versionMax);
     }
+    const bytes = (this.bytes = cache.bytes);
+    const start = placeStart(place);
+    const slot = slotOf(place);
+    if (!sparse.isKnown(slot)) sparse.learn(slot, bytes, start, placeEnd(place), this.#index.sharedBytes(block));
+    if (!sparse.seek(slot, key, keyStart, keyEnd))
+      return search.find(bytes, start, placeEnd(place), key, keyStart, keyEnd, versionMax);
+    const { at, matched, lengthBefore } = sparse;
+    const end = start + sparse.entriesEnd(slot);
+    return search.findFrom(bytes, start + at, end, matched, lengthBefore, key, keyStart, keyEnd, versionMax);
   }
 
   #read(block: number): void {

@@ -257,10 +257,10 @@ export class LogWriter {
     return true;
   }
 
-  /** How many more the next group may have if it waits; 0 where nobody is awaited, or somebody would mind. */
+  /** How many more the next group may have if it waits; 0 where nobody is awaited, or somebody minds. */
   get #recordsMissing(): number {
-    if (this.stopped !== undefined || this.#barriers.length > 0 || !this.builder.hasWork) return 0;
-    if (this.#recordsAwaited < gatherRecordsMin) return 0;
+    const somebodyMinds = this.stopped !== undefined || this.#barriers.length > 0;
+    if (somebodyMinds || !this.builder.hasWork || this.#recordsAwaited < gatherRecordsMin) return 0;
     return this.#recordsAwaited - (this.builder.appendedSeq - this.writtenSeq);
   }
 
@@ -335,8 +335,7 @@ export class LogWriter {
       salt: randomBytes(random, 8),
       predecessor,
     };
-    const begin = () => SegmentFile.begin(fileSystem, directory, image, header);
-    const next = await this.#directoryTurns.take(begin);
+    const next = await this.#directoryTurns.take(() => SegmentFile.begin(fileSystem, directory, image, header));
     this.#segment.close();
     this.#segment = next;
     this.#vouchedFor = true;
