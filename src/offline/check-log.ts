@@ -75,7 +75,12 @@ function checkSegment(
   if (problem === undefined) {
     // What was prepared for further groups is cut off before the next segment begins.
     if (!isLast && end < bytes.length)
-      addCorruption(report, file, end, "its groups end here, with zeros behind them, and a later segment follows");
+      addCorruption(
+        report,
+        file,
+        end,
+        "its groups end here, with zeros behind them, and a later segment follows",
+      );
     return;
   }
   const isTorn = isLast && findWitness(bytes, header, end) === undefined;

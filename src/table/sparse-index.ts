@@ -68,7 +68,7 @@ export class SparseIndex {
     let head = 0;
     let lengthBefore = 0;
     let nextAt = start + apart;
-    for (let at = start; at < entriesEnd; ) {
+    for (let at = start; at < entriesEnd;) {
       at = entry.readLengths(bytes, at, entriesEnd);
       if (at === -1) return;
       const { shared, unshared, lengthAndFlags } = entry;

@@ -130,7 +130,8 @@ export class TableReader {
     const bytes = (this.bytes = cache.bytes);
     const start = placeStart(place);
     const slot = slotOf(place);
-    if (!sparse.isKnown(slot)) sparse.learn(slot, bytes, start, placeEnd(place), this.#index.sharedBytes(block));
+    if (!sparse.isKnown(slot))
+      sparse.learn(slot, bytes, start, placeEnd(place), this.#index.sharedBytes(block));
     if (!sparse.seek(slot, key, keyStart, keyEnd))
       return search.find(bytes, start, placeEnd(place), key, keyStart, keyEnd, versionMax);
     const { at, matched, lengthBefore } = sparse;

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { HoldfastError } from "../lib/errors.ts";
 import { gatherRecordsMin, pendingBytesMax, preparedBytes } from "../lib/limits.ts";
 import { randomBytes } from "../lib/random.ts";
+import type { Barrier } from "./barrier.ts";
 import { segmentName } from "./directory.ts";
 import { DirectoryTurns } from "./directory-turns.ts";
 import { DiskRoom } from "./disk-room.ts";
@@ -183,6 +184,7 @@ export class LogWriter {
    */
   async stop(reason: HoldfastError): Promise<void> {
     this.stopped ??= reason;
+    this.#syncs.came();
     await this.#running;
     await this.#syncs.ended();
     await this.#directoryTurns.ended;
@@ -335,7 +337,9 @@ export class LogWriter {
       salt: randomBytes(random, 8),
       predecessor,
     };
-    const next = await this.#directoryTurns.take(() => SegmentFile.begin(fileSystem, directory, image, header));
+    const next = await this.#directoryTurns.take(() =>
+      SegmentFile.begin(fileSystem, directory, image, header),
+    );
     this.#segment.close();
     this.#segment = next;
     this.#vouchedFor = true;
@@ -388,12 +392,4 @@ export class LogWriter {
     for (const barrier of this.#barriers.splice(0)) barrier.reject(fault);
     this.#options.listener.faulted(fault);
   }
-}
-
-/** Waits until as many groups were written and everything is durable. */
-interface Barrier {
-  afterGroups: number;
-  action: () => Promise<void>;
-  resolve: () => void;
-  reject: (reason: HoldfastError) => void;
 }

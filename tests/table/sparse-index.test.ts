@@ -33,28 +33,36 @@ function questions(entries: readonly TestEntry[], others: readonly Buffer[]): [B
 describe("a sparse index", () => {
   test("finds in a block whatever a search through all of it finds, and nothing else", async () => {
     let seeks = 0;
-    await check(fc.tuple(anyTable, fc.array(anyKey, { maxLength: 30, size: "max" })), 300, async ([entries, others]) => {
-      const disk = await diskOf(entries);
-      const cache = new BlockCache(4 * 1024 * 1024);
-      const cached = openReader(disk, cache);
-      const plain = openReader(disk, new BlockCache(0));
-      for (const [key, versionMax] of questions(entries, others)) {
-        const expected = lookUp(plain, key, versionMax);
-        for (let again = 0; again < 2; again++) {
-          const seen = lookUp(cached, key, versionMax);
-          if (seen !== expected) throw new Error(`${seen} instead of ${expected}`);
+    await check(
+      fc.tuple(anyTable, fc.array(anyKey, { maxLength: 30, size: "max" })),
+      300,
+      async ([entries, others]) => {
+        const disk = await diskOf(entries);
+        const cache = new BlockCache(4 * 1024 * 1024);
+        const cached = openReader(disk, cache);
+        const plain = openReader(disk, new BlockCache(0));
+        for (const [key, versionMax] of questions(entries, others)) {
+          const expected = lookUp(plain, key, versionMax);
+          for (let again = 0; again < 2; again++) {
+            const seen = lookUp(cached, key, versionMax);
+            if (seen !== expected) throw new Error(`${seen} instead of ${expected}`);
+          }
         }
-      }
-      seeks += cache.hits;
-      cached.close();
-      plain.close();
-    });
+        seeks += cache.hits;
+        cached.close();
+        plain.close();
+      },
+    );
     expect(seeks).toBeGreaterThan(100_000);
   });
 
   test("says nothing where many keys have the same head, and the search goes by the restarts", async () => {
     const key = (index: number) => Buffer.from(`a${"same".repeat(3)}${String(index).padStart(8, "0")}`);
-    const entries = Array.from({ length: 200 }, (_, index) => ({ key: key(index), version: 9, value: undefined }));
+    const entries = Array.from({ length: 200 }, (_, index) => ({
+      key: key(index),
+      version: 9,
+      value: undefined,
+    }));
     // The first key is far from the others, so that all keys of the block have nothing in common.
     const all = [{ key: Buffer.from("A"), version: 9, value: undefined }, ...entries];
     const cache = new BlockCache(4096 * 4);
@@ -104,7 +112,11 @@ describe("a sparse index", () => {
 
   test("takes any bytes for a block without reading beyond them, and leaves it to the search to complain", async () => {
     const outcomes = new Set<number>();
-    const anyBlock = fc.tuple(anyTable, fc.array(fc.tuple(fc.nat(4095), fc.nat(255)), { maxLength: 8 }), fc.nat(40));
+    const anyBlock = fc.tuple(
+      anyTable,
+      fc.array(fc.tuple(fc.nat(4095), fc.nat(255)), { maxLength: 8 }),
+      fc.nat(40),
+    );
     await check(anyBlock, 500, async ([entries, changes, skip]) => {
       const disk = await diskOf(entries);
       const file = disk.openRead(tablePath);
@@ -120,7 +132,17 @@ describe("a sparse index", () => {
         const { at, matched, lengthBefore } = sparse;
         const versionMax = Number.MAX_SAFE_INTEGER;
         outcomes.add(
-          search.findFrom(bytes, at, sparse.entriesEnd(0), matched, lengthBefore, key, 0, key.length, versionMax),
+          search.findFrom(
+            bytes,
+            at,
+            sparse.entriesEnd(0),
+            matched,
+            lengthBefore,
+            key,
+            0,
+            key.length,
+            versionMax,
+          ),
         );
       }
     });

@@ -33,6 +33,19 @@ export class StillClock implements Clock {
     return this.#alarms.map(({ atMs }) => atMs - this.#nowMs).sort((one, other) => one - other);
   }
 
+  /** Time goes on, a millisecond at a time, while somebody waits for this. */
+  async passing<T>(promise: Promise<T>): Promise<T> {
+    let isOver = false;
+    const over = () => void (isOver = true);
+    promise.then(over, over);
+    await settle();
+    while (!isOver) {
+      this.advance(1);
+      await settle();
+    }
+    return promise;
+  }
+
   advance(ms: number): void {
     const endMs = this.#nowMs + ms;
     for (;;) {

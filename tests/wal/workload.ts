@@ -25,9 +25,9 @@ export async function work(
     else if (dice < 73) start(ledger.truncate(someFloor(random, log)));
     else if (dice < 80) clock.advance(1 + randomBelow(random, 60));
     else if (dice < 90) await settle(1 + randomBelow(random, 4));
-    else await Promise.all(calls.splice(0));
+    else await clock.passing(Promise.all(calls.splice(0)));
   }
-  await Promise.all(calls);
+  await clock.passing(Promise.all(calls));
 }
 
 function someBatch(random: Random, step: number): Operation[] {
