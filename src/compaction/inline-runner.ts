@@ -4,6 +4,7 @@ import { describeError, jobErrorFrom, JobCancelledError } from "./errors.ts";
 import type { Job, JobResult } from "./job.ts";
 import { runJob, type JobRunner } from "./job-runner.ts";
 import { chunkBytesDefault, FlushGate } from "./job-world.ts";
+import { PublishTurns } from "./publish-turns.ts";
 import { SpareBuffers } from "./spare-buffers.ts";
 
 /**
@@ -18,6 +19,7 @@ export class InlineRunner implements JobRunner {
   /** Called after every table, for whoever looks after the thread's memory. */
   onTableEnd: () => void = () => {};
   readonly #gate = new FlushGate();
+  readonly #publishTurns = new PublishTurns();
   readonly #spareBuffers = new SpareBuffers();
   readonly #running = new Set<Promise<unknown>>();
   /** One for all jobs that were begun since the last cancellation. */
@@ -66,6 +68,7 @@ export class InlineRunner implements JobRunner {
           clock: this.#clock,
           cancelled: () => cancellation.isCancelled,
           gate: this.#gate,
+          publishTurns: this.#publishTurns,
           spareBuffers: this.#spareBuffers,
           chunkBytes: this.#chunkBytes,
           tableEnded: () => this.onTableEnd(),

@@ -1,5 +1,6 @@
 import type { Clock } from "../lib/clock.ts";
 import type { FileSystem } from "../vfs/file-system.ts";
+import type { PublishTurns } from "./publish-turns.ts";
 import type { SpareBuffers } from "./spare-buffers.ts";
 
 /** What a job is given beside its description. */
@@ -9,6 +10,7 @@ export interface JobWorld {
   /** Asked between chunks: whether the job is to end with a JobCancelledError. */
   cancelled(): boolean;
   readonly gate: FlushGate;
+  readonly publishTurns: PublishTurns;
   readonly spareBuffers: SpareBuffers;
   /** A chunk of output ends when so many bytes wait to be written. */
   readonly chunkBytes: number;

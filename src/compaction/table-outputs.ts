@@ -24,6 +24,8 @@ export class TableOutputs {
   /** Merges stand still while a flush runs on the same thread. */
   readonly #waitsForFlushes: boolean;
   readonly #pace: Pace;
+  /** Syncs of the directory that had failed when the job began. */
+  readonly #failuresBefore: number;
   readonly #finished: TableSummary[] = [];
   /** What is to be removed if the job does not end well. */
   readonly #paths = new Set<string>();
@@ -36,6 +38,7 @@ export class TableOutputs {
     this.#versionMin = versionMin;
     this.#waitsForFlushes = waitsForFlushes;
     this.#pace = new Pace(world.clock, job.bytesPerSecondMax);
+    this.#failuresBefore = world.publishTurns.failures;
   }
 
   get entryCount(): number {
@@ -111,7 +114,9 @@ export class TableOutputs {
     if (this.#open !== undefined) await this.endTable();
     if (this.#finished.length > 0) {
       const { directory } = this.#job;
-      await this.#touch(directory, () => this.#world.fileSystem.syncDirectory(directory));
+      await this.#world.publishTurns.take(this.#failuresBefore, async () => {
+        await this.#touch(directory, () => this.#world.fileSystem.syncDirectory(directory));
+      });
     }
     return this.#finished;
   }
