@@ -1,5 +1,5 @@
 import { assert } from "../lib/assert.ts";
-import { type Random, randomBelow, randomBytes } from "../lib/random.ts";
+import type { CrashChoices, PendingSector, SectorSource } from "./crash-choices.ts";
 import {
   applyToSector,
   type Change,
@@ -88,31 +88,31 @@ export class MemoryContent {
     return new MemoryContent(this.#disk.copy());
   }
 
-  /** What may be left if the power goes now. `stale` gives a sector of what files hold, or held once. */
-  afterPowerCut(random: Random, stale: () => Uint8Array): MemoryContent {
+  /** What may be left if the power goes now. `staleSources`: files whose sectors may turn up in this one. */
+  afterPowerCut(choices: CrashChoices, staleSources: readonly SectorSource[]): MemoryContent {
     const after = this.#disk.copy();
     if (this.#pending.length === 0) return new MemoryContent(after);
-    // How bad it is is drawn first: sectors drawn alike would make the nearly whole and the nearly lost file rare.
-    const survivePercent = [0, 10, 50, 90, 100][randomBelow(random, 5)]!;
-    const garbagePercent = [0, 0, 10, 50][randomBelow(random, 4)]!;
-    for (const [sector, changes] of this.#changesBySector()) {
-      const survives = randomBelow(random, 100) < survivePercent;
-      const kept = survives ? changes.length : randomBelow(random, changes.length);
-      const bytes = this.#disk.sector(sector);
-      for (const change of changes.slice(0, kept)) applyToSector(change, sector, bytes);
-      if (randomBelow(random, 100) < garbagePercent) {
-        const garbage = randomBelow(random, 2) === 0 ? stale() : randomBytes(random, sectorBytes);
-        for (const change of changes) spoilSector(change, sector, bytes, garbage);
-      }
-      after.write(bytes, sector * sectorBytes);
+    const file = choices.file(this.#sizesSinceSync());
+    for (const [number, changes] of this.#changesBySector()) {
+      after.write(file.sector(this.#pendingSector(number, changes, staleSources)), number * sectorBytes);
     }
-    after.resize(this.#sizeAfterPowerCut(random));
+    after.resize(file.size());
     return new MemoryContent(after);
   }
 
-  /** Any sector of the file as it is now. */
-  someSector(random: Random): Uint8Array {
-    return this.#cache.sector(randomBelow(random, Math.max(1, Math.ceil(this.#cache.size / sectorBytes))));
+  /** What blocks may still hold that no file has any more. */
+  afterForgetting(): MemoryContent {
+    return new MemoryContent(this.#cache.copy());
+  }
+
+  /** A copy of one sector of the file as it is now. */
+  sector(number: number): Uint8Array {
+    return this.#cache.sector(number);
+  }
+
+  /** The same for equal bytes. */
+  hash(): bigint {
+    return this.#cache.hash();
   }
 
   #change(change: Change): void {
@@ -143,16 +143,29 @@ export class MemoryContent {
     return bySector;
   }
 
-  /** Any size that the file had since it was synced, and any on the way where it grew. */
-  #sizeAfterPowerCut(random: Random): number {
-    const kept = randomBelow(random, this.#pending.length + 1);
-    let size = this.#disk.size;
-    let before = size;
-    for (const change of this.#pending.slice(0, kept)) {
-      before = size;
-      size = sizeAfter(change, size);
-    }
-    if (size <= before || randomBelow(random, 2) === 0) return size;
-    return before + randomBelow(random, size - before);
+  #pendingSector(
+    number: number,
+    changes: readonly Change[],
+    staleSources: readonly SectorSource[],
+  ): PendingSector {
+    return {
+      number,
+      changeCount: changes.length,
+      after: (count) => {
+        const bytes = this.#disk.sector(number);
+        for (const change of changes.slice(0, count)) applyToSector(change, number, bytes);
+        return bytes;
+      },
+      spoil: (bytes, garbage) => {
+        for (const change of changes) spoilSector(change, number, bytes, garbage);
+      },
+      staleSources,
+    };
+  }
+
+  #sizesSinceSync(): number[] {
+    const sizes = [this.#disk.size];
+    for (const change of this.#pending) sizes.push(sizeAfter(change, sizes.at(-1)!));
+    return sizes;
   }
 }

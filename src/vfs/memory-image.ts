@@ -19,10 +19,15 @@ export function touchedRange(change: Change, size: number): readonly [start: num
   return [change.position, change.position + change.bytes.length];
 }
 
-/** The bytes of a file as one observer sees them. Beyond the size everything is zero. */
+/**
+ * The bytes of a file as one observer sees them. Beyond the size everything is zero. Copies share their bytes until one
+ * of them changes: of the files of a disk that is copied again and again, most never do.
+ */
 export class Image {
   #bytes = new Uint8Array(0);
   #size = 0;
+  #isShared = false;
+  #hash: bigint | undefined;
 
   get size(): number {
     return this.#size;
@@ -38,17 +43,23 @@ export class Image {
 
   write(source: Uint8Array, position: number): void {
     if (position + source.length > this.#size) this.resize(position + source.length);
+    this.#own();
     this.#bytes.set(source, position);
   }
 
   resize(bytes: number): void {
-    if (bytes < this.#size) this.#bytes.fill(0, bytes, this.#size);
+    if (bytes < this.#size) {
+      this.#own();
+      this.#bytes.fill(0, bytes, this.#size);
+    }
     if (bytes > this.#bytes.length) {
       const larger = new Uint8Array(Math.max(bytes, 2 * this.#bytes.length));
       larger.set(this.#bytes);
       this.#bytes = larger;
+      this.#isShared = false;
     }
     this.#size = bytes;
+    this.#hash = undefined;
   }
 
   apply(change: Change): void {
@@ -65,9 +76,24 @@ export class Image {
 
   copy(): Image {
     const copy = new Image();
-    copy.#bytes = this.#bytes.slice(0, this.#size);
+    this.#isShared = copy.#isShared = true;
+    copy.#bytes = this.#bytes;
     copy.#size = this.#size;
+    copy.#hash = this.#hash;
     return copy;
+  }
+
+  /** 64 bits that are the same for equal bytes. */
+  hash(): bigint {
+    return (this.#hash ??= BigInt(Bun.hash(this.#bytes.subarray(0, this.#size))));
+  }
+
+  /** Before a byte changes. */
+  #own(): void {
+    this.#hash = undefined;
+    if (!this.#isShared) return;
+    this.#bytes = this.#bytes.slice();
+    this.#isShared = false;
   }
 }
 

@@ -1,5 +1,5 @@
 import { assert } from "../lib/assert.ts";
-import { type Random, randomBelow } from "../lib/random.ts";
+import type { CrashChoices } from "./crash-choices.ts";
 import { MemoryContent } from "./memory-content.ts";
 
 export type MemoryNode = MemoryDirectory | MemoryContent;
@@ -106,16 +106,15 @@ export class MemoryTree {
   }
 
   /** What may be left if the power goes now. */
-  afterPowerCut(random: Random, contentAfter: (content: MemoryContent) => MemoryContent): MemoryTree {
-    const survivePercent = [0, 50, 90, 100][randomBelow(random, 4)]!;
+  afterPowerCut(choices: CrashChoices): MemoryTree {
+    const survives = choices.names();
     const dropped = new TouchedNames();
     const surviving: Operation[] = [];
     for (const operation of this.#pending) {
-      const survives = !dropped.hasAny(operation.changes) && randomBelow(random, 100) < survivePercent;
-      if (survives) surviving.push(operation);
+      if (!dropped.hasAny(operation.changes) && survives()) surviving.push(operation);
       else dropped.add(operation.changes);
     }
-    return this.#afterPowerCut(surviving, contentAfter);
+    return this.#afterPowerCut(surviving, (content) => content.afterPowerCut(choices, this.recent));
   }
 
   #afterPowerCut(
@@ -139,7 +138,7 @@ export class MemoryTree {
       return { cache: left, disk: left };
     });
     const tree = new MemoryTree(copies.directory(this.root));
-    tree.recent = this.recent.map((content) => copies.content(content));
+    tree.recent = this.recent.map((content) => copies.known(content) ?? content.afterForgetting());
     return tree;
   }
 
@@ -214,9 +213,14 @@ class NodeCopies {
     return copy;
   }
 
-  content(content: MemoryContent): MemoryContent {
+  known(content: MemoryContent): MemoryContent | undefined {
     const known = this.#copies.get(content);
-    if (known instanceof MemoryContent) return known;
+    return known instanceof MemoryContent ? known : undefined;
+  }
+
+  content(content: MemoryContent): MemoryContent {
+    const known = this.known(content);
+    if (known !== undefined) return known;
     const copy = this.#copyContent(content);
     this.#copies.set(content, copy);
     return copy;

@@ -1,9 +1,9 @@
-import { type Random, randomBelow, randomBytes } from "../lib/random.ts";
+import type { Random } from "../lib/random.ts";
+import { type CrashChoices, RandomCrash } from "./crash-choices.ts";
 import { type FileSystem, type Lock, LockHeldError } from "./file-system.ts";
 import { type HeldSync, HeldSyncs } from "./held-syncs.ts";
 import { MemoryContent } from "./memory-content.ts";
 import { MemoryFile } from "./memory-file.ts";
-import { sectorBytes } from "./memory-image.ts";
 import { canonicalPath, findEntry, findNode } from "./memory-path.ts";
 import { MemoryDirectory, type MemoryNode, MemoryTree } from "./memory-tree.ts";
 import { systemError } from "./system-error.ts";
@@ -12,7 +12,8 @@ import { systemError } from "./system-error.ts";
 export type CrashOptions =
   | { readonly unsynced: "kept" }
   | { readonly unsynced: "lost" }
-  | { readonly unsynced?: "mixed"; readonly random: Random };
+  | { readonly unsynced?: "mixed"; readonly random: Random }
+  | { readonly unsynced?: "mixed"; readonly choices: CrashChoices };
 
 export interface MemoryFileSystemOptions {
   /** Syncs wait until the test releases them, one by one. */
@@ -39,6 +40,8 @@ export interface MemoryFileSystemOptions {
  *    (`old`), or zeros at the new size (`hole`), no later sync brings the data back, and each of them succeeds.
  * 8. SIGKILL loses nothing and makes nothing durable: what was pending still is.
  * 9. Locks and open files are the process's: no crash leaves any.
+ *
+ * What becomes of all that a power cut may do (4 to 6) is asked of CrashChoices: drawn from a seed, or tried in turn.
  */
 export class MemoryFileSystem implements FileSystem {
   readonly #syncs: HeldSyncs;
@@ -56,11 +59,8 @@ export class MemoryFileSystem implements FileSystem {
   crash(options: CrashOptions): MemoryFileSystem {
     if (options.unsynced === "kept") return this.clone();
     if (options.unsynced === "lost") return this.#withTree(this.#tree.afterLosingAll());
-    const { random } = options;
-    const stale = () => staleSector(this.#tree.recent, random);
-    return this.#withTree(
-      this.#tree.afterPowerCut(random, (content) => content.afterPowerCut(random, stale)),
-    );
+    const choices = "choices" in options ? options.choices : new RandomCrash(options.random);
+    return this.#withTree(this.#tree.afterPowerCut(choices));
   }
 
   /** The same file system once more, what is pending included, without open files, locks and syncs under way. */
@@ -80,6 +80,21 @@ export class MemoryFileSystem implements FileSystem {
     };
     visitChildren("", this.#tree.root);
     return Object.fromEntries(all.sort(([left], [right]) => (left < right ? -1 : 1)));
+  }
+
+  /** 64 bits that are the same for disks which no reader can tell apart: of all paths, sizes and bytes. */
+  hash(): bigint {
+    let sum = 0n;
+    const visit = (directory: MemoryDirectory, prefix: string) => {
+      for (const [name, node] of directory.cache) {
+        const path = `${prefix}/${name}`;
+        const isDirectory = node instanceof MemoryDirectory;
+        sum += BigInt(Bun.hash(path, isDirectory ? 0n : node.hash()));
+        if (isDirectory) visit(node, path);
+      }
+    };
+    visit(this.#tree.root, "");
+    return BigInt.asUintN(64, sum);
   }
 
   /** Whether syncs that begin from now on wait for their release. Those already held stay so. */
@@ -248,9 +263,4 @@ export class MemoryFileSystem implements FileSystem {
     if (!(node instanceof MemoryDirectory)) throw systemError("ENOTDIR", syscall, path);
     return node;
   }
-}
-
-function staleSector(recent: readonly MemoryContent[], random: Random): Uint8Array {
-  const source = recent[randomBelow(random, Math.max(1, recent.length))];
-  return source === undefined ? randomBytes(random, sectorBytes) : source.someSector(random);
 }

@@ -1,3 +1,4 @@
+import type { EngineOptions } from "../../src/engine/open.ts";
 import type { Clock } from "../../src/lib/clock.ts";
 import { randomBelow, seededRandom, type Random } from "../../src/lib/random.ts";
 import { FailingFileSystem } from "../../src/vfs/failing.ts";
@@ -58,7 +59,10 @@ export async function crashEverywhere(random: Random, options: CrashPointOptions
 }
 
 /** An engine for which everything is so small that flushes, compactions and manifests follow on each other's heels. */
-export function openTiny(fileSystem: FailingFileSystem | MemoryFileSystem): Promise<EngineDriver> {
+export function openTiny(
+  fileSystem: FailingFileSystem | MemoryFileSystem,
+  options: Partial<EngineOptions> = {},
+): Promise<EngineDriver> {
   return EngineDriver.open(fileSystem, {
     segmentBytesMax: 600,
     tableBytesMax: 700,
@@ -67,6 +71,7 @@ export function openTiny(fileSystem: FailingFileSystem | MemoryFileSystem): Prom
     cacheBytesMax: 8_192,
     sealDelayMs: 1,
     clock: hastyClock,
+    ...options,
   });
 }
 
