@@ -8,7 +8,7 @@ import { ManifestFaultError } from "./errors.ts";
 import { LiveState } from "./live-state.ts";
 import { ManifestFile } from "./manifest-file.ts";
 import { stateAsEdit, type ManifestEdit, type ManifestState, type TableEntry } from "./manifest-state.ts";
-import { readManifest } from "./read-manifest.ts";
+import { readManifest, type ManifestReading } from "./read-manifest.ts";
 import type { TornEdit } from "./walk-manifest.ts";
 
 export interface ManifestOptions {
@@ -60,7 +60,8 @@ export async function openManifest(
 ): Promise<Manifest | undefined> {
   const reading = readManifest(fileSystem, directory);
   if (reading === undefined) return undefined;
-  const { number, editNumber, torn } = reading;
+  const { editNumber, torn } = reading;
+  const number = followed(reading);
   const segmentNumber = Math.max(reading.state.segmentNumber, options.segmentNumber ?? 0);
   const state = { ...reading.state, segmentNumber };
   const live = new LiveState(state.storeId, state.hashSeed);
@@ -78,6 +79,18 @@ export async function openManifest(
     }
     return new Manifest({ fileSystem, directory: path, file, live, torn }, options);
   });
+}
+
+/**
+ * The number that the next manifest follows. Whoever made the first one may have been killed before the directory was
+ * synced, so that its name is in the cache only, unless something was appended to it. Were a second one begun beside
+ * it, a power cut could take that name and leave the second's, unfinished, as if a manifest had been lost. So the first
+ * one is published once more, under its own name.
+ *
+ * But not if there is a torn edit behind it: its name is durable then, and what was torn off must never fit again.
+ */
+function followed({ number, editCount, torn }: ManifestReading): number {
+  return number === 1 && editCount === 1 && torn === undefined ? 0 : number;
 }
 
 /**

@@ -134,7 +134,7 @@ function follow(
     return undefined;
   }
   if (!walk.isSealed) return `edit ${walk.editNumber} before it has no seal`;
-  const isNext = isFirst ? Number.isSafeInteger(editNumber) : editNumber === walk.editNumber + 1;
+  const isNext = Number.isSafeInteger(editNumber) && (isFirst || editNumber === walk.editNumber + 1);
   if (!isNext) return `it is edit ${editNumber}, behind edit ${walk.editNumber}`;
   const decoded = decodeEditPayload(payload);
   if ("problem" in decoded) return `its edit is malformed: ${decoded.problem}`;

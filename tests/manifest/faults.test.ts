@@ -171,6 +171,7 @@ describe("whatever call fails, in whatever way, once or from then on,", () => {
   test("a start that finds a torn edit, and what others left behind, loses nothing", async () => {
     const disk = new MemoryFileSystem();
     const manifest = await createTestManifest(disk);
+    await manifest.apply(edit(manifest.state, { coveredSeq: 1 }));
     const first = filesOf(disk).get("000000000001.manifest")!;
     await manifest.close();
     await (await openTestManifest(disk)).close();
@@ -186,7 +187,6 @@ describe("whatever call fails, in whatever way, once or from then on,", () => {
       await file.sync();
     }
     await disk.syncDirectory(manifestDirectory);
-    // What it holds is what a first start begins with.
     const found = describeState(manifest.state);
     const { calls } = await startedOn(disk.clone(), []);
     for (const [index, call] of calls.entries()) {

@@ -337,9 +337,33 @@ describe("the file", () => {
 
   test("that another process left unfinished is deleted", async () => {
     const disk = new MemoryFileSystem();
-    await createTestManifest(disk);
+    const manifest = await createTestManifest(disk);
+    await manifest.apply(edit(manifest.state, { coveredSeq: 1 }));
     disk.create(`${manifestDirectory}/000000000002.manifest.tmp`).write(Buffer.from("HOLD"), 0);
     await openTestManifest(disk);
+    expect([...filesOf(disk).keys()]).toEqual(["000000000002.manifest"]);
+  });
+
+  /** Killed there, a first start has left its name in the cache only: nothing may be built upon it. */
+  test("that was the first one keeps its number until something is appended to it", async () => {
+    const disk = new MemoryFileSystem();
+    await createTestManifest(disk);
+    const manifest = await openTestManifest(disk);
+    expect([...filesOf(disk).keys()]).toEqual(["000000000001.manifest"]);
+    await manifest.apply(edit(manifest.state, { coveredSeq: 1 }));
+    const { state } = await openTestManifest(disk);
+    expect([...filesOf(disk).keys()]).toEqual(["000000000002.manifest"]);
+    expect(state.coveredSeq).toBe(1);
+  });
+
+  test("that was the first one gets the next number if a torn edit is cut off it", async () => {
+    const disk = new MemoryFileSystem();
+    await createTestManifest(disk);
+    const file = disk.open(`${manifestDirectory}/000000000001.manifest`);
+    file.write(Buffer.from("torn"), file.size());
+    await file.sync();
+    const { torn } = await openTestManifest(disk);
+    expect(torn).toBeDefined();
     expect([...filesOf(disk).keys()]).toEqual(["000000000002.manifest"]);
   });
 
