@@ -21,8 +21,9 @@ export interface HelloRequest {
  */
 export function readHello(reader: MsgpackReader, argumentCount: number): HelloRequest {
   if (argumentCount < 2) reader.fail("hello begins with the protocol's name and version, which are missing");
-  const name = reader.text();
-  if (name !== protocolName)
+  // Lengths come first: a stranger's frame is small, but a second hello may be as long as any frame.
+  const nameStart = reader.str();
+  if (reader.offset - nameStart !== protocolName.length || reader.utf8(nameStart) !== protocolName)
     reader.fail(`this port speaks ${JSON.stringify(protocolName)}, which hello does not name`);
   const version = reader.uint();
   if (version !== protocolVersion) {
@@ -39,20 +40,23 @@ export function readHello(reader: MsgpackReader, argumentCount: number): HelloRe
 }
 
 function readCredentials(reader: MsgpackReader): Uint8Array | undefined {
-  const credentials = reader.nil() ? undefined : reader.binCopy();
-  const length = credentials?.length ?? 0;
+  if (reader.nil()) return undefined;
+  const start = reader.bin();
+  const length = reader.offset - start;
   if (length > limits.credentialsBytesMax)
     throw beyondLimit("the credentials' bytes", length, limits.credentialsBytesMax);
-  return credentials;
+  return new Uint8Array(reader.bytes.subarray(start, reader.offset));
 }
 
 function readSession(reader: MsgpackReader): Uint8Array | undefined {
-  const session = reader.nil() ? undefined : reader.binCopy();
-  if (session !== undefined && session.length !== limits.sessionBytes) {
-    const message = `Cannot say hello: a session is named by ${limits.sessionBytes} bytes, but ${session.length} came`;
+  if (reader.nil()) return undefined;
+  const start = reader.bin();
+  const length = reader.offset - start;
+  if (length !== limits.sessionBytes) {
+    const message = `Cannot say hello: a session is named by ${limits.sessionBytes} bytes, but ${length} came`;
     throw new RefusedError(status.INVALID_ARGUMENT, message);
   }
-  return session;
+  return new Uint8Array(reader.bytes.subarray(start, reader.offset));
 }
 
 function readClientName(reader: MsgpackReader): string | undefined {

@@ -117,6 +117,7 @@ export class RequestDecoder {
     }
     this.correlationId = correlationId;
     const kind = reader.uint();
+    if (elements < 2) reader.fail(`the element count of a request is at least 2, not ${elements}`);
     // Before the arguments, so that a refusal, too, can tell what was asked for; it may be none of ours.
     this.opcode = kind as Opcode;
     const argumentCount = elements - 2;

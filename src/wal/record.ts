@@ -160,6 +160,7 @@ export function recordsAreWellFormed(
     const valueBytes = bytes.readUInt32BE(at + 4);
     const next = at + recordBytes(flags, keyBytes, valueBytes);
     if (next > end || (flags & ~recordFlagsKnown) !== 0) return false;
+    if (flags > recordFlag.inBatch && !numbersAreSafe(bytes, at, flags)) return false;
     const inBatch = (flags & recordFlag.inBatch) !== 0;
     if (type === recordType.put || type === recordType.delete) {
       if (keyBytes === 0 || (type === recordType.delete && valueBytes !== 0)) return false;
@@ -177,4 +178,12 @@ export function recordsAreWellFormed(
     at = next;
   }
   return at === end && batchOperations === 0;
+}
+
+/** Whether the expiry and the request number of a record that may have them are ones that a number can hold. */
+function numbersAreSafe(bytes: Buffer, at: number, flags: number): boolean {
+  const keyStart = at + recordBytes(flags, 0, 0);
+  if ((flags & recordFlag.expiry) !== 0 && !Number.isSafeInteger(readUint64(bytes, at + recordHeaderBytes)))
+    return false;
+  return (flags & recordFlag.session) === 0 || Number.isSafeInteger(readUint64(bytes, keyStart - 8));
 }

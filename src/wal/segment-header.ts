@@ -83,6 +83,9 @@ export function decodeSegmentHeader(
       lastChecksum: bytes.readUInt32BE(88),
     },
   };
+  const { number, firstSeq, floorSeq, predecessor } = header;
+  const numbers = [number, firstSeq, floorSeq, predecessor.number, predecessor.lastSeq, predecessor.bytes];
+  if (!numbers.every(Number.isSafeInteger)) return { problem: "its header holds a number beyond 2^53 - 1" };
   if (header.number !== header.predecessor.number + 1 || header.firstSeq !== header.predecessor.lastSeq + 1) {
     return { problem: "its header contradicts itself about the segment before it" };
   }

@@ -1,8 +1,8 @@
 /** The two sums of the table format, written from their publications. */
 
 /** CRC-32C: polynomial 0x1edc6f41, reflected, beginning and ending with all bits turned over (RFC 3720). */
-export function naiveCrc32c(bytes: Uint8Array): number {
-  let state = -1;
+export function naiveCrc32c(bytes: Uint8Array, before = 0): number {
+  let state = ~before;
   for (let at = 0; at < bytes.length; at++) state = remainders[(state ^ bytes[at]!) & 0xff]! ^ (state >>> 8);
   return ~state >>> 0;
 }

@@ -121,6 +121,7 @@ interface NaiveIndex {
 function readIndex(index: Buffer, footer: NaiveFooter): NaiveIndex {
   const { blockCount, firstKeyBytes, lastKeyBytes } = footer;
   rule(1, blockCount >= 1 && firstKeyBytes >= 1 && lastKeyBytes >= 1, "no table is empty");
+  rule(3, (blockCount + 1) * 8 <= index.length, "the pairs lie inside the index");
   const pairs = Array.from({ length: blockCount + 1 }, (_, block) => block * 8);
   const offsets = pairs.map((at) => index.readUInt32BE(at));
   const keyOffsets = pairs.map((at) => index.readUInt32BE(at + 4));
