@@ -19,6 +19,8 @@ setDefaultTimeout(aimedTimeoutMs);
  */
 const exitCodeOfFault = 70;
 const exitCodeOfDamage = 65;
+/** A quota is a disk of its own size. */
+const noRoom = ["ENOSPC", "EDQUOT"];
 
 const freshStore = async (directory: string) => new AimedStore(directory);
 /** Played once for all tests. */
@@ -42,6 +44,9 @@ describe("when the disk fails", () => {
       spread: 8,
     },
     { error: "ENOSPC", targets: [{ call: "pwrite64", callsMin: 40 }], spread: 1 },
+    { error: "EDQUOT", targets: [{ call: "pwrite64", callsMin: 40 }], spread: 1 },
+    // A sync that is interrupted has failed like any other: begun again, it could succeed without what was lost.
+    { error: "EINTR", targets: [{ call: "fdatasync", callsMin: 30 }], spread: 1 },
   ];
   for (const { error, targets, spread } of faults) {
     testWithStrace(`${error} at any call acknowledges nothing, ends the server, and loses nothing`, () =>
@@ -50,7 +55,7 @@ describe("when the disk fails", () => {
         const store = new AimedStore(directory.path);
         const run = await store.run(aimed(aim, `error=${error}`));
         if (!run.wasHit) return false;
-        if (metLock(run) || (error === "ENOSPC" && metTable(run))) return true;
+        if (metLock(run) || (noRoom.includes(error) && metTable(run))) return true;
         expect({ ...aim, exitCode: run.exitCode }).toEqual({ ...aim, exitCode: exitCodeOfFault });
         expect(run.stderr).toContain(error);
         expect({ ...aim, triedAgain: callsOnFailed(run) }).toEqual({ ...aim, triedAgain: [] });
@@ -131,6 +136,22 @@ describe("when the disk fails", () => {
       expect({ ...aim, isComplete: run.isComplete }).toEqual({ ...aim, isComplete: true });
       expect(judgeTrace(store.trace).violations).toEqual([]);
       return true;
+    });
+  });
+
+  testWithStrace("a write or a read that a signal interrupts is begun again, and nobody notices", () => {
+    const targets: Target[] = [
+      { call: "pwrite64", callsMin: 40 },
+      { call: "pwrite64", part: "tables", callsMin: 6 },
+      { call: "pread64", part: "tables", callsMin: 40 },
+    ];
+    return forAims(targets, { spread: 2, reference }, async (aim) => {
+      using directory = temporaryDirectory();
+      const store = new AimedStore(directory.path);
+      const run = await store.run(aimed(aim, "error=EINTR"));
+      expect({ ...aim, isComplete: run.isComplete }).toEqual({ ...aim, isComplete: true });
+      await expectRecovery(store, aim);
+      return run.wasHit;
     });
   });
 

@@ -33,13 +33,18 @@ export async function richStore(seed: number): Promise<MemoryFileSystem> {
 
 const made = new Map<number, Promise<MemoryFileSystem>>();
 
-async function makeRichStore(seed: number): Promise<MemoryFileSystem> {
+/** `watch` sees the disk every few writes: what the files were like earlier in the run. */
+export async function makeRichStore(
+  seed: number,
+  watch: (disk: MemoryFileSystem) => void = () => {},
+): Promise<MemoryFileSystem> {
   const disk = new MemoryFileSystem();
   const random = seededRandom(seed);
   const first = await EngineDriver.open(disk, { ...smallSizes, random });
-  await writeRounds(first, random, 30);
+  const written = () => watch(disk);
+  await writeRounds(first, random, 30, written);
   first.openSnapshot(3_600_000);
-  await writeRounds(first, random, 10);
+  await writeRounds(first, random, 10, written);
   await first.checkpoint();
   // The end of a run deletes all that is obsolete, which takes its time while it lasts.
   await first.engine.close();
@@ -47,10 +52,10 @@ async function makeRichStore(seed: number): Promise<MemoryFileSystem> {
   const runner = new HeldRunner(disk, systemClock);
   const second = await EngineDriver.open(disk, { ...smallSizes, random, runner });
   second.openSnapshot(3_600_000);
-  await writeRounds(second, random, 3);
+  await writeRounds(second, random, 3, written);
   await second.checkpoint();
   runner.isHeld = true;
-  await writeRounds(second, random, 3);
+  await writeRounds(second, random, 3, written);
   const left = disk.crash({ unsynced: "kept" });
   runner.isHeld = false;
   await second.engine.close();
@@ -72,7 +77,12 @@ function removeUnlisted(disk: MemoryFileSystem): void {
 }
 
 /** Each about as much as a segment holds: puts, deletes and batches of overlapping keys. */
-async function writeRounds(driver: EngineDriver, random: Random, rounds: number): Promise<void> {
+async function writeRounds(
+  driver: EngineDriver,
+  random: Random,
+  rounds: number,
+  written: () => void,
+): Promise<void> {
   for (let write = 0; write < rounds * 30; write++) {
     const key = `key/${String(randomBelow(random, 1500)).padStart(4, "0")}`;
     const kind = randomBelow(random, 10);
@@ -80,7 +90,9 @@ async function writeRounds(driver: EngineDriver, random: Random, rounds: number)
     else if (kind === 1)
       driver.batch([{ key, value: "in a batch" }, { key: `${key}/more`, value: "x" }, { key: "key/0007" }]);
     else driver.put(key, `value ${write} `.repeat(1 + randomBelow(random, 14)));
-    if (write % 10 === 9) await driver.acknowledged(driver.put("write", String(write)).version!);
+    if (write % 10 !== 9) continue;
+    await driver.acknowledged(driver.put("write", String(write)).version!);
+    written();
   }
 }
 

@@ -47,12 +47,14 @@ export class SimulatedStore {
   }
 
   write(operations: readonly Operation[]): Answer {
+    // A refusal tells that the conditions before it hold, so it waits for all that they looked at.
+    let lookedAt = 0;
     for (const [index, { key, ifVersion }] of operations.entries()) {
       const actual = this.#state.get(key)?.version ?? 0;
+      if (ifVersion !== undefined) lookedAt = Math.max(lookedAt, this.#changed.get(key) ?? 0);
       if (ifVersion === undefined || ifVersion === actual || this.#sabotage === "ignores conditions")
         continue;
-      const visibleAt =
-        this.#sabotage === "refuses by what is not synced" ? 0 : (this.#changed.get(key) ?? 0);
+      const visibleAt = this.#sabotage === "refuses by what is not synced" ? 0 : lookedAt;
       return { kind: "conflict", index, actual, visibleAt };
     }
     this.#seq += operations.length > 1 ? operations.length + 1 : 1;
