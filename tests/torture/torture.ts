@@ -4,18 +4,21 @@ import { KillRounds, type RoundReport } from "../support/kill-rounds.ts";
 import { freshSeed } from "../support/seeds.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { describeShape, randomShape } from "../support/workload-shape.ts";
+import { FaultLab } from "./fault-lab.ts";
 import { OtherTests } from "./other-tests.ts";
 import { summaryOf } from "./summary.ts";
 
 /**
- * `bun run torture --minutes 5 [--seed N] [--model-runs N] [--aimed all]`: kills and restarts the real server on one
+ * `bun run torture --minutes 5 [--seed N] [--model-runs N] [--aimed all] [--faults N]`: kills and restarts the real server on one
  * directory, round after round, under eight writers and more, some readers and some who hold snapshots; sizes, and with
  * them how much is flushed and merged, are drawn anew for each round. What each restart recovered is judged, every byte
  * of the store is checked between any two servers, and backups that were made meanwhile are opened. Exits with 1 on the
  * first thing that should not be.
  *
  * Beside it, in processes of their own: the model test of the engine, in so many runs of a hundred steps and more, and
- * kills and faults at every single system call. From 20 minutes on both are done unless the flags say otherwise.
+ * kills and faults at every single system call; then the long version of each part of the fault lab (tests/faults), for
+ * so many minutes each. From 20 minutes on all are done unless the flags say otherwise. `--minutes 0 --faults 10` is the
+ * fault lab alone.
  *
  * Every round follows from its own seed. `--round-seed S` prints what that round does and plays it alone, on an empty
  * directory, `--repeat N` times: what the clients do is the same again, how the machine interleaves it is not.
@@ -26,6 +29,7 @@ const { values: flags } = parseArgs({
     seed: { type: "string" },
     "model-runs": { type: "string" },
     aimed: { type: "string" },
+    faults: { type: "string" },
     "round-seed": { type: "string" },
     repeat: { type: "string", default: "20" },
   },
@@ -44,8 +48,10 @@ async function torture(minutes: number, seed: number): Promise<void> {
   const isLong = minutes >= minutesOfEverything;
   const modelRuns = Number(flags["model-runs"] ?? (isLong ? 10_000 : 0));
   const isAimed = (flags.aimed ?? (isLong ? "all" : "none")) === "all";
+  const faultMinutes = Number(flags.faults ?? (isLong ? 1 : 0));
   console.log(
-    `torture for ${minutes} minutes, seed ${seed}, ${modelRuns} runs of the model, aimed: ${isAimed}`,
+    `torture for ${minutes} minutes, seed ${seed}, ${modelRuns} runs of the model, aimed: ${isAimed}, ` +
+      `${faultMinutes} minutes for each part of the fault lab`,
   );
   using others = new OtherTests(seed, { modelRuns, isAimed });
   const endsMs = performance.now() + minutes * 60_000;
@@ -61,9 +67,12 @@ async function torture(minutes: number, seed: number): Promise<void> {
     }
     await guarded(reports.at(-1)?.seed ?? seed, others, () => rounds.finish());
   }
-  const { lines, hasFailed } = await others.ended;
-  console.log([...summaryOf(reports), ...lines, `seed              ${seed}`].join("\n"));
-  if (hasFailed) process.exitCode = 1;
+  const beside = await others.ended;
+  using lab = new FaultLab(seed, faultMinutes);
+  const faults = await lab.ended;
+  const rounds = reports.length === 0 ? [] : summaryOf(reports);
+  console.log([...rounds, ...beside.lines, ...faults.lines, `seed              ${seed}`].join("\n"));
+  if (beside.hasFailed || faults.hasFailed) process.exitCode = 1;
 }
 
 async function replay(roundSeed: number, repeat: number): Promise<void> {

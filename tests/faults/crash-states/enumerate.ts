@@ -1,0 +1,161 @@
+import { randomBelow, seededRandom, type Random } from "../../../src/lib/random.ts";
+import type { MemoryFileSystem } from "../../../src/vfs/memory.ts";
+import { StoreModel } from "../../engine/store-model.ts";
+import { differenceOf } from "./disk-difference.ts";
+import { assertKept, recover, type Recovered } from "./judge.ts";
+import { play, type Workload } from "./play.ts";
+import { RecordedRun, type Between, type CrashPoint } from "./recorded-run.ts";
+import { statesOf, type CrashState, type Reach } from "./states-of.ts";
+
+export interface EnumerateOptions {
+  readonly seed: number;
+  /** At one moment at the most. */
+  readonly statesMax: number;
+  /** Of so many recovered disks the recovery is recorded as well, and crashed everywhere. */
+  readonly deepRecoveries: number;
+  /** The same within a recovery. */
+  readonly deepStatesMax: number;
+  /** Hashes of all that was visited, by whomever. */
+  readonly distinct?: Set<bigint>;
+  readonly between?: Between;
+}
+
+export interface Tally {
+  /** Moments at which the machine stopped, and how far what it could leave was visited. */
+  readonly points: Record<Reach, number>;
+  /** Of those, moments within a recovery. */
+  deepPoints: number;
+  /** Pairs of a disk and what had to be on it. */
+  judged: number;
+  /** Disks that were recovered: equal ones once. */
+  recovered: number;
+}
+
+export function emptyTally(): Tally {
+  return { points: { all: 0, "two deviations": 0, bound: 0 }, deepPoints: 0, judged: 0, recovered: 0 };
+}
+
+/** A crash left something that it must not leave. */
+export class Violation extends Error {
+  override readonly name = "Violation";
+}
+
+/**
+ * Plays a workload, stops the machine before every call that changes or syncs something, and recovers and judges every
+ * disk that this may leave. Throws a Violation for the first that is not as it must be.
+ */
+export async function enumerate(workload: Workload, options: EnumerateOptions): Promise<Tally> {
+  const { points, model } = await play(workload, options.seed, options.between);
+  const enumeration = new Enumeration(workload.name, model, options);
+  for (const point of points) await enumeration.visit(point);
+  await enumeration.visitRecoveries();
+  return enumeration.tally;
+}
+
+class Enumeration {
+  readonly tally = emptyTally();
+  readonly #name: string;
+  readonly #model: StoreModel;
+  readonly #options: EnumerateOptions;
+  readonly #random: Random;
+  /** What a disk recovers to follows from its bytes alone, so each is recovered once. */
+  readonly #recovered = new Map<bigint, Recovered>();
+  /** See Judging. */
+  readonly #known = new Set<bigint>();
+  /** Drawn from all that was recovered, each as likely as any other. */
+  readonly #samples: { readonly point: CrashPoint; readonly way: string; readonly disk: MemoryFileSystem }[] =
+    [];
+
+  constructor(name: string, model: StoreModel, options: EnumerateOptions) {
+    this.#name = name;
+    this.#model = model;
+    this.#options = options;
+    this.#random = seededRandom(options.seed);
+  }
+
+  async visit(point: CrashPoint, depth = 1): Promise<void> {
+    const { statesMax, deepStatesMax } = this.#options;
+    const states = statesOf(point.disk, depth === 1 ? statesMax : deepStatesMax, this.#random);
+    for (let next = states.next(); ; next = states.next()) {
+      if (next.done === true) {
+        this.tally.points[next.value]++;
+        return;
+      }
+      await this.#judge(point, next.value, depth);
+    }
+  }
+
+  /** Records the recovery of some of the disks, and stops the machine there, too. */
+  async visitRecoveries(): Promise<void> {
+    for (const { point, way, disk } of this.#samples) {
+      const { ackedSeq, submittedSeq, copySeqMin, copyIsDue } = point.expectation;
+      const before = { ackedSeq, submittedSeq };
+      const run = new RecordedRun(disk, new StoreModel(), before, this.#options.seed);
+      if (copySeqMin !== undefined) run.copy = { copySeqMin, copyIsDue: copyIsDue === true };
+      run.record();
+      await run.open();
+      await run.end();
+      for (const deep of run.points) {
+        await this.visit({ ...deep, story: `${point.story}, ${way}; and in its recovery ${deep.story}` }, 2);
+        this.tally.deepPoints++;
+      }
+    }
+  }
+
+  async #judge(point: CrashPoint, state: CrashState, depth: number): Promise<void> {
+    const known = this.#recovered.get(state.hash);
+    // Recovering changes the disk, and a violation shows it as it was.
+    const left = known === undefined ? state.disk.clone() : state.disk;
+    try {
+      const recovered = known ?? (await this.#recover(point, state, depth));
+      assertKept(recovered, point.expectation, state.way === "killed");
+      this.tally.judged++;
+    } catch (error) {
+      throw this.#violation(point, state.way, left, error as Error);
+    }
+  }
+
+  async #recover(point: CrashPoint, state: CrashState, depth: number): Promise<Recovered> {
+    if (depth === 1) this.#sample(point, state);
+    const goesOn = this.tally.recovered++ % recoveriesPerMerge === 0;
+    const recovered = await inTime(recover(state.disk, this.#model, { goesOn, known: this.#known }));
+    this.#recovered.set(state.hash, recovered);
+    this.#options.distinct?.add(state.hash);
+    return recovered;
+  }
+
+  #sample(point: CrashPoint, { disk, way }: CrashState): void {
+    const { deepRecoveries } = this.#options;
+    const place = randomBelow(this.#random, this.tally.recovered + 1);
+    if (this.#samples.length < deepRecoveries) this.#samples.push({ point, way, disk: disk.clone() });
+    else if (place < deepRecoveries) this.#samples[place] = { point, way, disk: disk.clone() };
+  }
+
+  #violation({ disk, story }: CrashPoint, way: string, left: MemoryFileSystem, cause: Error): Violation {
+    const { seed, statesMax, deepRecoveries, deepStatesMax } = this.#options;
+    const bounds = `--states ${statesMax} --recoveries ${deepRecoveries} --recovery-states ${deepStatesMax}`;
+    const lines = [
+      `${this.#name}: crash ${story}, ${way}: ${cause.message}`,
+      ...differenceOf(disk, left).map((line) => `  left: ${line}`),
+      `Repeat it with: bun tests/faults/crash-states/long.ts --only "${this.#name}" --seed ${seed} ${bounds}`,
+    ];
+    return new Violation(lines.join("\n"), { cause });
+  }
+}
+
+/** After each of so many recoveries everything is merged, and the store closed and checked once more. */
+const recoveriesPerMerge = 32;
+
+/** A store that never answers is as bad as one that has lost something, and must not look like a slow test. */
+async function inTime<T>(recovering: Promise<T>): Promise<T> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new Error("The recovery hangs")), recoveryMsMax);
+  try {
+    return await Promise.race([recovering, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** It takes one or two, on a machine that has other things to do a hundred. */
+const recoveryMsMax = 20_000;

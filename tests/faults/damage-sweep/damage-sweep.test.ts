@@ -1,0 +1,75 @@
+import { describe, expect, test } from "bun:test";
+import { changedSource, type SourceChange } from "../../support/changed-source.ts";
+import { withSeed } from "../../support/seeds.ts";
+import { damageKinds } from "./damages.ts";
+import { makeSubject } from "./subject.ts";
+import { DamageSweep } from "./sweep.ts";
+
+/** Drawn for each kind. The long version does every single damage there is. */
+const damagesPerKind = 90;
+
+test("damage of any kind to any file is refused, with its place, or costs nothing that was vouched for", async () => {
+  await withSeed(async (random, seed) => {
+    const subject = await makeSubject(seed);
+    expect([...subject.files.values()].reduce((sum, { length }) => sum + length, 0)).toBeGreaterThan(
+      64 * 1024,
+    );
+    const endings = new Set([...subject.files.keys()].map((path) => path.replace(/^.*[/.]/, "")));
+    expect([...endings].sort()).toEqual(["LOCK", "manifest", "table", "wal"]);
+    expect([...subject.older.values()].flat().length).toBeGreaterThan(4);
+
+    const sweep = await DamageSweep.begin(subject);
+    expect(sweep.size).toBeGreaterThan(800_000);
+    for (const damage of sweep.draw(damagesPerKind, random)) {
+      try {
+        await sweep.try(damage);
+      } catch (error) {
+        throw new Error(`${damage.kind}, ${damage.place}: ${(error as Error).message}`, { cause: error });
+      }
+    }
+    for (const kind of damageKinds) {
+      const counts = sweep.counts.get(kind)!;
+      expect([...counts.values()].reduce((sum, count) => sum + count, 0)).toBeGreaterThan(5);
+    }
+    expect(sweep.counts.get("bit flipped")!.get("refused")).toBeGreaterThan(damagesPerKind / 2);
+    expect(sweep.damages).toBeGreaterThan(500);
+    expect(sweep.wholes).toBeGreaterThan(50);
+    expect(sweep.starts).toBeGreaterThan(3);
+  });
+});
+
+describe("the sweep reports silent damage", () => {
+  const checks: [what: string, change: SourceChange][] = [
+    [
+      "blocks of tables",
+      {
+        file: "src/table/table-file.ts",
+        from: "if (!isBlockIntact(bytes, seedAt(this.#checksumSeed, offset)))",
+        to: "if (false && !isBlockIntact(bytes, seedAt(this.#checksumSeed, offset)))",
+      },
+    ],
+    [
+      "groups of the log",
+      {
+        file: "src/wal/segment-walk.ts",
+        from: "if (crc32c(segment.subarray(payloadStart, payloadEnd)) !== group.payloadChecksum)",
+        to: "if (false)",
+      },
+    ],
+  ];
+  test.each(checks)("once the checksums of %s are not compared", async (_what, change) => {
+    using copy = changedSource([change], ["src", "client", "tests"]);
+    const child = Bun.spawn([process.execPath, "tests/faults/damage-sweep/long.ts", "--each", "300"], {
+      cwd: copy.path,
+      // What it saves of the failure goes with the copy.
+      env: { ...process.env, TMPDIR: copy.path },
+      stdout: "ignore",
+      stderr: "pipe",
+    });
+    const report = await new Response(child.stderr).text();
+    expect({ exitCode: await child.exited, report }).toEqual({
+      exitCode: 1,
+      report: expect.stringContaining("silent change: "),
+    });
+  });
+});
