@@ -142,7 +142,8 @@ export class RecordCursor {
 
 /**
  * Whether a payload is exactly `recordCount` well-formed records, batches closed. Said after its checksum matched,
- * so a "no" means a writer with a bug, or a collision of checksums; both are damage, not a torn tail.
+ * so a "no" means a writer with a bug, or a collision of checksums. In the last group it counts as a torn tail all the
+ * same, like everything that no witness vouches for (README.md, section 5).
  */
 export function recordsAreWellFormed(
   bytes: Buffer,

@@ -66,7 +66,9 @@ export class RawReads {
       limit: pageEntries,
     });
     if (entries === undefined) return undefined;
-    return { entries, covers: (key) => isWithin(range, key), isOneInstant: true };
+    // A page of its own size opens no snapshot for those behind it, so they are from later moments.
+    const isOneInstant = pageEntries === 0 || this.#snapshotId !== newestState;
+    return { entries, covers: (key) => isWithin(range, key), isOneInstant };
   }
 
   /** All pages, of one instant: that of the snapshot, or of the one that the server opens with the first page. */
