@@ -60,9 +60,15 @@ export class Ledger {
 
   /**
    * A start has come to its end. `mustHold`: the seq that it must have reached; `writtenSeq`: the newest that it can
-   * have. Returns what has to be there now.
+   * have. Behind `ackableSeq` may lie the CHECKPOINT of a segment that the start has begun: nobody knows of that one, also
+   * where a mode that syncs rarely lost what somebody knew. Returns what has to be there now.
    */
-  recovered(seq: number, mustHold: number, writtenSeq: number): readonly [string, string][] {
+  recovered(
+    seq: number,
+    ackableSeq: number,
+    mustHold: number,
+    writtenSeq: number,
+  ): readonly [string, string][] {
     if (seq < mustHold) {
       this.violate(`up to seq ${mustHold} somebody was told, and only ${seq} was recovered`);
     }
@@ -70,7 +76,7 @@ export class Ledger {
     this.#versions = this.#versions.filter((version) => version <= seq);
     this.model.goBackTo(seq);
     this.recoveries.push({ life: this.life, seq });
-    this.knownSeq = Math.min(this.knownSeq, seq);
+    this.knownSeq = Math.min(this.knownSeq, ackableSeq);
     this.durableSeq = seq;
     return this.model.scan({});
   }

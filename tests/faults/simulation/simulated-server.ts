@@ -106,7 +106,7 @@ export class SimulatedServer {
   #serve(engine: Engine, { mustHold, writtenSeq }: Expected): void {
     this.engine = engine;
     const { currentSeq, ackableSeq } = engine;
-    const all = this.#ledger.recovered(currentSeq, mustHold, writtenSeq);
+    const all = this.#ledger.recovered(currentSeq, ackableSeq, mustHold, writtenSeq);
     this.#scheduler.trace.note("recovered", currentSeq);
     if (ackableSeq < this.#ledger.model.lastVersion) {
       this.#ledger.violate(`seq ${this.#ledger.model.lastVersion} is served, and durable is ${ackableSeq}`);
