@@ -63,8 +63,9 @@ class Enumeration {
   /** See Judging. */
   readonly #known = new Set<bigint>();
   /** Drawn from all that was recovered, each as likely as any other. */
-  readonly #samples: { readonly point: CrashPoint; readonly way: string; readonly disk: MemoryFileSystem }[] =
-    [];
+  readonly #samples: (Pick<CrashState, "way" | "disk" | "hash"> & { readonly point: CrashPoint })[] = [];
+  /** Of the disk whose recovery is crashed in now. */
+  #writesSeqMax = Infinity;
 
   constructor(name: string, model: StoreModel, options: EnumerateOptions) {
     this.#name = name;
@@ -87,7 +88,8 @@ class Enumeration {
 
   /** Records the recovery of some of the disks, and stops the machine there, too. */
   async visitRecoveries(): Promise<void> {
-    for (const { point, way, disk } of this.#samples) {
+    for (const { point, way, disk, hash } of this.#samples) {
+      this.#writesSeqMax = this.#recovered.get(hash)!.lastSeq;
       const { ackedSeq, submittedSeq, copySeqMin, copyIsDue } = point.expectation;
       const before = { ackedSeq, submittedSeq };
       const run = new RecordedRun(disk, new StoreModel(), before, this.#options.seed);
@@ -118,17 +120,19 @@ class Enumeration {
   async #recover(point: CrashPoint, state: CrashState, depth: number): Promise<Recovered> {
     if (depth === 1) this.#sample(point, state);
     const goesOn = this.tally.recovered++ % recoveriesPerMerge === 0;
-    const recovered = await inTime(recover(state.disk, this.#model, { goesOn, known: this.#known }));
+    const recovered = await inTime(
+      recover(state.disk, this.#model, { goesOn, known: this.#known, writesSeqMax: this.#writesSeqMax }),
+    );
     this.#recovered.set(state.hash, recovered);
     this.#options.distinct?.add(state.hash);
     return recovered;
   }
 
-  #sample(point: CrashPoint, { disk, way }: CrashState): void {
+  #sample(point: CrashPoint, { disk, way, hash }: CrashState): void {
     const { deepRecoveries } = this.#options;
     const place = randomBelow(this.#random, this.tally.recovered + 1);
-    if (this.#samples.length < deepRecoveries) this.#samples.push({ point, way, disk: disk.clone() });
-    else if (place < deepRecoveries) this.#samples[place] = { point, way, disk: disk.clone() };
+    if (this.#samples.length < deepRecoveries) this.#samples.push({ point, way, hash, disk: disk.clone() });
+    else if (place < deepRecoveries) this.#samples[place] = { point, way, hash, disk: disk.clone() };
   }
 
   #violation({ disk, story }: CrashPoint, way: string, left: MemoryFileSystem, cause: Error): Violation {

@@ -24,6 +24,11 @@ export interface Judging {
   readonly known?: Set<bigint>;
   /** Everything is merged after the recovery, and the store closed and checked. */
   readonly goesOn: boolean;
+  /**
+   * Writes beyond it were lost by an earlier power cut. The start after that may have given the next number to the
+   * CHECKPOINT of a segment that it began.
+   */
+  readonly writesSeqMax?: number;
 }
 
 /**
@@ -34,10 +39,10 @@ export interface Judging {
 export async function recover(
   disk: MemoryFileSystem,
   model: StoreModel,
-  { known, goesOn }: Judging,
+  { known, goesOn, writesSeqMax = Infinity }: Judging,
 ): Promise<Recovered> {
   const lastSeq = checked(disk, "/data")?.lastSeq ?? 0;
-  const expected = entriesAt(model, lastSeq);
+  const expected = entriesAt(model, Math.min(lastSeq, writesSeqMax));
   const runner = new InlineRunner(disk, turnClock());
   const db = await openAgain(disk, runner);
   const { currentSeq } = db.engine;
