@@ -32,18 +32,13 @@ export class SparseIndex {
     return this.#numbers.byteLength;
   }
 
-  /** Another block comes into the slot. */
+  /** Another block comes into the slot. Nobody asks for one before any has come. */
   forget(slot: number): void {
     this.#numbers[slot * numbersEach] = unknown;
   }
 
   isKnown(slot: number): boolean {
     return this.#numbers[slot * numbersEach] !== unknown;
-  }
-
-  /** How many bytes the keys of the block have in common, as far as `learn` was told. */
-  skip(slot: number): number {
-    return this.#numbers[slot * numbersEach + 1]! >>> endBits;
   }
 
   /** Where the entries of the block end, as an offset in it. */
@@ -106,7 +101,7 @@ export class SparseIndex {
     const numbers = this.#numbers;
     const count = numbers[base]!;
     if (count === useless) return false;
-    const skip = this.skip(slot);
+    const skip = numbers[base + 1]! >>> endBits;
     const head = keyHead(key, keyStart + skip, keyEnd);
     let low = 0;
     let high = count;

@@ -161,7 +161,7 @@ export function recordsAreWellFormed(
     const valueBytes = bytes.readUInt32BE(at + 4);
     const next = at + recordBytes(flags, keyBytes, valueBytes);
     if (next > end || (flags & ~recordFlagsKnown) !== 0) return false;
-    if (flags > recordFlag.inBatch && !numbersAreSafe(bytes, at, flags)) return false;
+    if ((flags & ~recordFlag.inBatch) !== 0 && !numbersAreSafe(bytes, at, flags)) return false;
     const inBatch = (flags & recordFlag.inBatch) !== 0;
     if (type === recordType.put || type === recordType.delete) {
       if (keyBytes === 0 || (type === recordType.delete && valueBytes !== 0)) return false;
