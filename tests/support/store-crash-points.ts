@@ -1,5 +1,4 @@
 import type { EngineOptions } from "../../src/engine/open.ts";
-import type { Clock } from "../../src/lib/clock.ts";
 import { randomBelow, seededRandom, type Random } from "../../src/lib/random.ts";
 import { FailingFileSystem } from "../../src/vfs/failing.ts";
 import type { CallKind } from "../../src/vfs/fault.ts";
@@ -7,6 +6,7 @@ import { MemoryFileSystem, type CrashOptions } from "../../src/vfs/memory.ts";
 import { EngineDriver, type WriteWords } from "../engine/engine-driver.ts";
 import { StoreModel } from "../engine/store-model.ts";
 import { assertIntact } from "./intact-store.ts";
+import { turn, TurnClock } from "./turn-clock.ts";
 
 /** What a crash must not take, and what may be there: a moment in the life of a store, and the disk as it is left. */
 interface CrashPoint {
@@ -70,7 +70,7 @@ export function openTiny(
     manifestBytesMax: 1_200,
     cacheBytesMax: 8_192,
     sealDelayMs: 1,
-    clock: hastyClock,
+    clock: new TurnClock(),
     ...options,
   });
 }
@@ -158,16 +158,3 @@ const passive = new Set<CallKind>([
   "read",
   "close",
 ]);
-
-const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
-
-/** Short delays are over at the next turn of the event loop, and long ones never. */
-const hastyClock: Clock = {
-  monotonicMs: () => performance.now(),
-  wallMs: () => Date.now(),
-  schedule(delayMs, action) {
-    const timer = delayMs <= 100 ? setImmediate(action) : undefined;
-    return { cancel: () => void (timer && clearImmediate(timer)) };
-  },
-  afterPoll: (action) => void setImmediate(action),
-};

@@ -1,4 +1,4 @@
-import { sourceRoot } from "../support/server-process.ts";
+import { ChildRun, type OtherResults } from "./child-run.ts";
 
 export interface OtherTestsOptions {
   /** 0: the model test is left out. */
@@ -7,38 +7,30 @@ export interface OtherTestsOptions {
   readonly isAimed: boolean;
 }
 
-export interface OtherResults {
-  /** For the summary. */
-  readonly lines: string[];
-  readonly hasFailed: boolean;
-}
-
 /** The long versions of tests that need no rounds, one after the other in processes of their own. */
 export class OtherTests implements Disposable {
   readonly ended: Promise<OtherResults>;
-  #child: Bun.Subprocess | undefined;
-  #isDisposed = false;
+  readonly #children = new ChildRun();
 
   constructor(seed: number, options: OtherTestsOptions) {
     this.ended = this.#run(seed, options);
   }
 
   [Symbol.dispose](): void {
-    this.#isDisposed = true;
-    this.#child?.kill("SIGKILL");
+    this.#children[Symbol.dispose]();
   }
 
   async #run(seed: number, { modelRuns, isAimed }: OtherTestsOptions): Promise<OtherResults> {
     const lines: string[] = [];
     let hasFailed = false;
     const play = async (title: string, files: string[], environment: Record<string, string>) => {
-      if (this.#isDisposed) return;
-      const { exitCode, output } = await this.#test(files, environment);
+      if (this.#children.isDisposed) return;
+      const { exitCode, output } = await this.#children.bun(["test", ...files], environment);
       const told = output
         .filter((line) => /^\d+ /.test(line) && !/^\d+ (pass|fail|expect)/.test(line))
         .join("; ");
       lines.push(`${title.padEnd(18)}${exitCode === 0 ? told : "FAILED"}`);
-      if (exitCode === 0 || this.#isDisposed) return;
+      if (exitCode === 0 || this.#children.isDisposed) return;
       hasFailed = true;
       const words = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
       console.error([...output, `Repeat it with ${words.join(" ")} bun test ${files.join(" ")}`].join("\n"));
@@ -52,24 +44,5 @@ export class OtherTests implements Disposable {
       await play("aimed", files, { AIMED: "all", SEED: `${seed}` });
     }
     return { lines, hasFailed };
-  }
-
-  async #test(
-    files: readonly string[],
-    environment: Record<string, string>,
-  ): Promise<{ exitCode: number; output: string[] }> {
-    const child = Bun.spawn([process.execPath, "test", ...files], {
-      cwd: sourceRoot,
-      env: { ...process.env, ...environment, NO_COLOR: "1" },
-      stdin: "ignore",
-      stdout: "pipe",
-      stderr: "pipe",
-    });
-    this.#child = child;
-    const [stdout, stderr] = await Promise.all([
-      new Response(child.stdout).text(),
-      new Response(child.stderr).text(),
-    ]);
-    return { exitCode: await child.exited, output: `${stdout}${stderr}`.trimEnd().split("\n") };
   }
 }

@@ -8,8 +8,8 @@ import type { EngineDriver } from "../../engine/engine-driver.ts";
 import type { StoreModel } from "../../engine/store-model.ts";
 import { assertIntact } from "../../support/intact-store.ts";
 import { openTiny } from "../../support/store-crash-points.ts";
+import { TurnClock } from "../../support/turn-clock.ts";
 import type { Expectation } from "./recorded-run.ts";
-import { turnClock } from "./turn-clock.ts";
 
 /** What was found on a disk that a crash left. */
 export interface Recovered {
@@ -43,7 +43,7 @@ export async function recover(
 ): Promise<Recovered> {
   const lastSeq = checked(disk, "/data")?.lastSeq ?? 0;
   const expected = entriesAt(model, Math.min(lastSeq, writesSeqMax));
-  const runner = new InlineRunner(disk, turnClock());
+  const runner = new InlineRunner(disk, new TurnClock());
   const db = await openAgain(disk, runner);
   const { currentSeq } = db.engine;
   // A start may have begun a segment, whose first record is its own.
@@ -158,11 +158,11 @@ function openAgain(
   directory = "/data",
 ): Promise<EngineDriver> {
   const random = seededRandom(1);
-  return openTiny(fileSystem, { directory, clock: turnClock(), random, runner, sealDelayMs: 60_000 });
+  return openTiny(fileSystem, { directory, clock: new TurnClock(), random, runner, sealDelayMs: 60_000 });
 }
 
 function closedRunner(disk: MemoryFileSystem): JobRunner {
-  const runner = new InlineRunner(disk, turnClock());
+  const runner = new InlineRunner(disk, new TurnClock());
   void runner.close();
   return runner;
 }

@@ -1,4 +1,3 @@
-import { setImmediate } from "node:timers";
 import type { EngineOptions } from "../../../src/engine/open.ts";
 import { seededRandom, type Random } from "../../../src/lib/random.ts";
 import { FailingFileSystem, type FailingFileSystemOptions } from "../../../src/vfs/failing.ts";
@@ -7,7 +6,7 @@ import { MemoryFileSystem } from "../../../src/vfs/memory.ts";
 import type { EngineDriver, WriteWords } from "../../engine/engine-driver.ts";
 import { StoreModel } from "../../engine/store-model.ts";
 import { openTiny } from "../../support/store-crash-points.ts";
-import { turnClock } from "./turn-clock.ts";
+import { turn, TurnClock } from "../../support/turn-clock.ts";
 
 /** What has to be there after a crash, and what may be. */
 export interface Expectation {
@@ -90,7 +89,7 @@ export class RecordedRun {
   }
 
   async open(options: Partial<EngineOptions> = {}): Promise<void> {
-    this.#db = await openTiny(this.fileSystem, { clock: turnClock(), random: this.random, ...options });
+    this.#db = await openTiny(this.fileSystem, { clock: new TurnClock(), random: this.random, ...options });
     this.#reading = this.#read();
   }
 
@@ -172,5 +171,3 @@ const changing: ReadonlySet<CallKind> = new Set<CallKind>([
 
 /** No sync, pause or timer of a tiny store takes more turns than that. */
 const quietTurnsMin = 20;
-
-const turn = () => new Promise<void>((resolve) => void setImmediate(resolve));

@@ -3,9 +3,9 @@ import type { CrashOptions, MemoryFileSystem } from "../../../src/vfs/memory.ts"
 import { EngineDriver } from "../../engine/engine-driver.ts";
 import { assertIntact } from "../../support/intact-store.ts";
 import { openTiny } from "../../support/store-crash-points.ts";
-import { within } from "./life.ts";
+import { TurnClock } from "../../support/turn-clock.ts";
+import { delayMsMax, within } from "./life.ts";
 import type { Injection, MadeCall, Run } from "./script.ts";
-import { TurnClock } from "./turn-clock.ts";
 import { Violation } from "./violation.ts";
 import { isChanging, isSyncing, partOf } from "./ways.ts";
 
@@ -120,7 +120,7 @@ async function judgeBackup({ backup, promises }: Run, left: MemoryFileSystem): P
 }
 
 function start(disk: MemoryFileSystem, directory = "/data"): Promise<EngineDriver> {
-  const opening = openTiny(disk, { directory, clock: new TurnClock(), random: seededRandom(5) });
+  const opening = openTiny(disk, { directory, clock: new TurnClock(delayMsMax), random: seededRandom(5) });
   return within(opening, "a restart", () => false);
 }
 

@@ -4,7 +4,7 @@ import type { HoldfastError } from "../../../src/lib/errors.ts";
 import { openTiny } from "../../support/store-crash-points.ts";
 import { type Random, seededRandom } from "../../../src/lib/random.ts";
 import type { FailingFileSystem } from "../../../src/vfs/failing.ts";
-import { turn, TurnClock } from "./turn-clock.ts";
+import { turn, TurnClock } from "../../support/turn-clock.ts";
 import { assertOurs, Violation } from "./violation.ts";
 
 /** What lives of a store on one disk have promised so far. */
@@ -57,7 +57,7 @@ export class Life {
     makeRoom: () => boolean = () => false,
   ): Promise<Life> {
     const random = seededRandom(77 + promises.currentSeq);
-    const opening = openTiny(fileSystem, { clock: new TurnClock(), random, sealDelayMs: 20 });
+    const opening = openTiny(fileSystem, { clock: new TurnClock(delayMsMax), random, sealDelayMs: 20 });
     return new Life(await within(opening, "a start", makeRoom), promises, makeRoom);
   }
 
@@ -224,3 +224,6 @@ export async function within<T>(work: Promise<T>, what: string, makeRoom: () => 
   }
   throw new Violation(`${what} hangs: ${turnsMax} turns of the event loop did not end it`);
 }
+
+/** Those who wait for room on the disk, or for the store to be idle, wait for a second. */
+export const delayMsMax = 1_000;

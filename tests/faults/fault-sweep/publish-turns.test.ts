@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { PublishTurns } from "../../../src/compaction/publish-turns.ts";
 import { MemoryFileSystem } from "../../../src/vfs/memory.ts";
-import { turn } from "./turn-clock.ts";
+import { turn } from "../../support/turn-clock.ts";
 
 /**
  * The fault sweep found, with a sync of the tables' directory that failed for a flush while that of a merge was in

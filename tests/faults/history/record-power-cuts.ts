@@ -5,6 +5,7 @@ import { type CrashOptions, MemoryFileSystem } from "../../../src/vfs/memory.ts"
 import type { EngineDriver } from "../../engine/engine-driver.ts";
 import { StillClock } from "../../wal/still-clock.ts";
 import { openTiny } from "../../support/store-crash-points.ts";
+import { turn } from "../../support/turn-clock.ts";
 import { EngineClients } from "./engine-clients.ts";
 import { type History, HistoryRecorder } from "./history.ts";
 
@@ -92,5 +93,3 @@ async function retire(db: EngineDriver, disk: MemoryFileSystem): Promise<void> {
   for (const sync of [...disk.heldSyncs]) sync.release();
   await db.engine.close();
 }
-
-const turn = () => new Promise<void>((resolve) => setImmediate(resolve));

@@ -1,5 +1,5 @@
 import { change } from "../mutants/placed-mutant.ts";
-import type { Exhibit } from "./exhibit.ts";
+import { changesOf, type Exhibit } from "./exhibit.ts";
 
 /** Somebody was told that a write was safe, and it was not yet, or never would be. */
 export const acknowledgedTooEarly: readonly Exhibit[] = [
@@ -55,13 +55,7 @@ export const acknowledgedTooEarly: readonly Exhibit[] = [
       "February 2019 PostgreSQL panics instead. The same here: one more try behind a failed sync of the " +
       "log. The sweep of failing calls, on a disk that calls lost pages clean, finds that the log did not " +
       "stop.",
-    changes: [
-      change(
-        "wal/log-syncs.ts",
-        "await segment.sync();",
-        "await segment.sync().catch(() => segment.sync());",
-      ),
-    ],
+    changes: changesOf("a failed sync is tried again"),
     killer: ["tests/wal/faults.test.ts", 'in mode "always" any call of a run may fail'],
     says: /^datasync .*EIO/,
   },
@@ -74,14 +68,7 @@ export const acknowledgedTooEarly: readonly Exhibit[] = [
       "away was taken for synced, and never was: after a power cut there was a hole that recovery did not see. The same " +
       "here: a sync counts all that is written when it returns, not what was when it began. The lives and power cuts " +
       "of mode “batch” come to a segment that is shorter than its successor's header says.",
-    changes: [
-      change(
-        "wal/segment-file.ts",
-        "this.durableOffset = offset;",
-        "this.durableOffset = this.writtenOffset;",
-      ),
-      change("wal/segment-file.ts", "this.durableSeq = seq;", "this.durableSeq = this.writtenSeq;"),
-    ],
+    changes: changesOf("a sync counts what was written while it ran"),
     killer: ["tests/wal/crash.test.ts", 'no crash breaks what mode "batch" promises'],
     says: /^failed with SEED=/,
   },
@@ -94,9 +81,7 @@ export const acknowledgedTooEarly: readonly Exhibit[] = [
       "After a power cut the log was shorter than the manifest said, and an honest crash looked like corruption: the store " +
       "refused to open. The same here: a group's header vouches for bytes before it that no sync has covered. In mode " +
       "“batch” a crash that tears the group before it is then taken for damage.",
-    changes: [
-      change("wal/segment-file.ts", "durableThrough: this.durableOffset,", "durableThrough: group.start,"),
-    ],
+    changes: changesOf("a group may vouch for what was not synced"),
     killer: [
       "tests/faults/mutants/log-gaps.test.ts",
       "a crash that tears one of two groups that no sync covered is a tear",
@@ -113,13 +98,7 @@ export const acknowledgedTooEarly: readonly Exhibit[] = [
       "applied: after the restart the key could be read, and the log had no entry for it, so that a " +
       "member that was added did not have it. The same here: an answer that shows a pending entry does " +
       "not wait for it. The engine's test holds a sync, reads, and is told that the answer may leave.",
-    changes: [
-      change(
-        "engine/engine.ts",
-        "return version > this.#writer.ackableSeq ? version : 0;",
-        "return version < 0 ? version : 0;",
-      ),
-    ],
+    changes: changesOf("nothing that is read waits"),
     killer: [
       "tests/engine/engine.test.ts",
       "observed means durable a value waits for the write that it depends on",
@@ -137,18 +116,7 @@ export const acknowledgedTooEarly: readonly Exhibit[] = [
       "restart the record was there. The same here: a start trusts what it reads, and writes nothing " +
       "anew. A test lets a sync fail with its pages called clean, starts again, loses the power, and " +
       "misses what the second life had shown.",
-    changes: [
-      change(
-        "wal/repair.ts",
-        "const isDoubtful = Math.max(walk.recordsEnd, walk.floorEnd) > walk.durableThrough ||",
-        "const isDoubtful =",
-      ),
-      change(
-        "wal/repair.ts",
-        "writeFully(file, bytes.subarray(walk.durableThrough, walk.end), walk.durableThrough);",
-        "",
-      ),
-    ],
+    changes: changesOf("records that nobody vouches for are not written again"),
     killer: ["tests/wal/poison.test.ts", "a failed sync whose pages the system calls clean"],
     says: /toEqual/,
   },
@@ -160,7 +128,7 @@ export const acknowledgedTooEarly: readonly Exhibit[] = [
       "JetStream acknowledged each message at once, and synced every two minutes: a coordinated power cut lost 131,418 of " +
       "930,005 acknowledged messages. The documentation said that an acknowledgement means persisted. The same here: the " +
       "group's sync is not waited for. A test of mode “always” sees the append resolve while the sync is held.",
-    changes: [change("wal/segment-file.ts", "await this.#file.datasync();", "void this.#file.datasync();")],
+    changes: changesOf("an append is acknowledged before its sync returns"),
     killer: ["tests/wal/sync-modes.test.ts", 'in mode "always" an append resolves after the sync'],
     says: /expected false, received true/,
   },

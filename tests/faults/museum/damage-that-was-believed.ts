@@ -1,5 +1,5 @@
 import { change } from "../mutants/placed-mutant.ts";
-import type { Exhibit } from "./exhibit.ts";
+import { changesOf, type Exhibit } from "./exhibit.ts";
 
 /** What a start or a reader made of bytes that were not what had been written. */
 export const damageThatWasBelieved: readonly Exhibit[] = [
@@ -31,7 +31,7 @@ export const damageThatWasBelieved: readonly Exhibit[] = [
       "says what it can't see: a log that is cut exactly between two records. The same here: a segment is not held to what " +
       "its successor says of its end. The decision table's row H, a segment that ends too early and with a whole group, comes " +
       "out clean.",
-    changes: [change("wal/survey.ts", "if (difference !== undefined) {", "if (false) {")],
+    changes: changesOf("a segment is not asked how its predecessor ended"),
     killer: ["tests/wal/decision-table.test.ts", "recovery decides row H"],
     says: /expected "corrupt", received "clean"/,
   },
@@ -45,7 +45,7 @@ export const damageThatWasBelieved: readonly Exhibit[] = [
       "found; so recycling was switched off with them. Segments are never reused here, and each group's " +
       "checksum begins with the salt of its segment. The same here: the salt is left out. The test of " +
       "group headers finds one that passes in another segment.",
-    changes: [change("wal/group-header.ts", "return crc32c(salt);", "return salt.length;")],
+    changes: changesOf("a group's checksum does not begin with the salt"),
     killer: ["tests/wal/headers.test.ts", "a group's header comes back as it went in, where it was written"],
     says: /^Property failed/,
   },
@@ -58,7 +58,7 @@ export const damageThatWasBelieved: readonly Exhibit[] = [
       "lay behind the new tail, and a later replay could apply them again: deleted keys would come back. The same here: the " +
       "tail that a repair cuts off stays in the file. The tests of torn tails write on behind it, start once more, and find " +
       "the log refused.",
-    changes: [change("wal/repair.ts", "bytes.subarray(0, walk.end))", "fileBytes(last))")],
+    changes: changesOf("a torn tail is not cut"),
     killer: ["tests/wal/torn-tail.test.ts", "a torn tail is repaired wherever it was cut"],
     says: /toEqual/,
   },

@@ -1,3 +1,5 @@
+import type { SourceChange } from "../../support/changed-source.ts";
+import { allMutants } from "../mutants/all-mutants.ts";
 import type { PlacedMutant } from "../mutants/placed-mutant.ts";
 
 /**
@@ -12,4 +14,11 @@ export interface Exhibit extends PlacedMutant {
   readonly story: string;
   /** What the test says when it fails. */
   readonly says: RegExp;
+}
+
+/** Those of a mutant that is in the list already: where a mistake of others is the very safeguard that it takes out. */
+export function changesOf(name: string): readonly SourceChange[] {
+  const mutant = allMutants.find((each) => each.name === name);
+  if (mutant === undefined) throw new Error(`There is no mutant "${name}"`);
+  return mutant.changes;
 }

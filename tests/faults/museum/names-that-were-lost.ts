@@ -1,7 +1,6 @@
 import { change } from "../mutants/placed-mutant.ts";
-import type { Exhibit } from "./exhibit.ts";
+import { changesOf, type Exhibit } from "./exhibit.ts";
 
-const renamed = "fileSystem.rename(`${path}.tmp`, path);\n  await fileSystem.syncDirectory(directory);";
 const manifestAnew =
   "a crash at any call, and at any call of the start after it, of edits that are each written with a new file";
 
@@ -16,7 +15,7 @@ export const namesThatWereLost: readonly Exhibit[] = [
       "directory. A file system that loses the rename loses all acknowledged records in that segment. Researchers of the " +
       "University of Wisconsin read it off the system calls. The same here, in publishFile. The crash points of a rotation " +
       "lose acknowledged records.",
-    changes: [change("vfs/publish.ts", renamed, "fileSystem.rename(`${path}.tmp`, path);")],
+    changes: changesOf("the directory is not synced after a rename"),
     killer: ["tests/wal/crash-points.test.ts", 'in mode "always" a crash at any call of a rotation'],
     says: /^crash before call .*acknowledged records are lost/,
   },
@@ -41,7 +40,7 @@ export const namesThatWereLost: readonly Exhibit[] = [
       "every later open failed with an I/O error, though nothing had been stored yet. The same here: the names above a new " +
       "manifest are not synced before somebody relies on it. The crash points of a first start find a store that knows of a " +
       "manifest which is not there.",
-    changes: [change("manifest/manifest.ts", "await syncAncestors(fileSystem, path);", "")],
+    changes: changesOf("directories above a new manifest are not synced"),
     killer: [
       "tests/manifest/crash-points.test.ts",
       "a crash at any call, and at any call of the start after it, of a first start",
@@ -57,13 +56,7 @@ export const namesThatWereLost: readonly Exhibit[] = [
       "could keep the newer log and lose the older: the second of two writes was there, and not the first. The same here: a " +
       "segment is sealed without a sync. In mode “none” a rotation is then seen to begin the next segment while the last is " +
       "not on the disk.",
-    changes: [
-      change(
-        "wal/log-writer.ts",
-        "await this.#syncs.makeDurable(this.#segment);\n    await this.#segment.trim();\n    const predecessor",
-        "this.#segment.durableOffset = this.#segment.writtenOffset;\n    const predecessor",
-      ),
-    ],
+    changes: changesOf("a segment is sealed without a sync"),
     killer: ["tests/wal/sync-modes.test.ts", 'in mode "none" a rotation syncs the segment that it seals'],
     says: /toContain/,
   },
@@ -76,13 +69,7 @@ export const namesThatWereLost: readonly Exhibit[] = [
       "ordered the rename before the deletions. If they reach the disk first, the manifest that CURRENT names is gone. The " +
       "same here: a start deletes the older manifest before the newer one is published. The crash points of a start find a " +
       "store without a manifest.",
-    changes: [
-      change(
-        "manifest/manifest.ts",
-        "const file = await ManifestFile.publish(fileSystem, path, number + 1, state, editNumber);",
-        "deleteOlder(fileSystem, path, number + 1);\n    const file = await ManifestFile.publish(fileSystem, path, number + 1, state, editNumber);",
-      ),
-    ],
+    changes: changesOf("a start deletes the old manifest before the new one is durable"),
     killer: [
       "tests/manifest/crash-points.test.ts",
       "a crash at any call, and at any call of the start after it, of a start, and nothing else",
@@ -97,7 +84,7 @@ export const namesThatWereLost: readonly Exhibit[] = [
       "In some paths `SetCurrentFile` was handed no directory, and so the directory that holds CURRENT was not synced after " +
       "the rename: after a power cut recovery could meet the old CURRENT, and fail. The stress test that drops unsynced data " +
       "found it in 2022. The same here, for manifests: the name of a rewritten one is not durable when the older is deleted.",
-    changes: [change("vfs/publish.ts", renamed, "fileSystem.rename(`${path}.tmp`, path);")],
+    changes: changesOf("the directory is not synced after a rename"),
     killer: ["tests/manifest/crash-points.test.ts", manifestAnew],
     says: /^crash before call/,
   },
@@ -109,7 +96,7 @@ export const namesThatWereLost: readonly Exhibit[] = [
       "ALICE found that ZooKeeper never made the directory entries of its log files durable; six of the eleven systems that " +
       "it looked at lacked such syncs somewhere. The same here: the directories above a new log are made, and none of them is " +
       "synced. The crash points of a first start lose the whole log, acknowledged record and all.",
-    changes: [change("wal/open-log.ts", "await syncAncestors(fileSystem, directory);", "")],
+    changes: changesOf("directories above a new log are not synced"),
     killer: ["tests/wal/crash-points.test.ts", 'in mode "always" a crash at any call of the first start'],
     says: /^crash before call .*acknowledged records are lost/,
   },
@@ -122,13 +109,7 @@ export const namesThatWereLost: readonly Exhibit[] = [
       "a crash though nobody synced their directory. The same here: a flush announces its tables without a sync of theirs. The " +
       "manifest then lists tables that a power cut takes back, and the log has been pruned. The crash points of the whole " +
       "engine find acknowledged entries missing.",
-    changes: [
-      change(
-        "compaction/table-outputs.ts",
-        "      await this.#touch(directory, () => this.#world.fileSystem.syncDirectory(directory));\n",
-        "",
-      ),
-    ],
+    changes: changesOf("the tables' directory is not synced"),
     killer: [
       "tests/crash/crash-points.test.ts",
       "no crash, at whatever call, takes back what was acknowledged",

@@ -1,5 +1,5 @@
 import { change } from "../mutants/placed-mutant.ts";
-import type { Exhibit } from "./exhibit.ts";
+import { changesOf, type Exhibit } from "./exhibit.ts";
 
 /** Each step was right, and one came before the step that it stands on; or two came at once. */
 export const stepsOutOfOrder: readonly Exhibit[] = [
@@ -12,13 +12,7 @@ export const stepsOutOfOrder: readonly Exhibit[] = [
       "change that it counts: after a SIGKILL under load the entry was passed over at the start, and with a single member " +
       "nobody could notice. The same here: the edit of the manifest claims more of the log than its table holds. The crash " +
       "points of the engine miss acknowledged entries.",
-    changes: [
-      change(
-        "engine/flusher.ts",
-        "coveredSeq: segment.lastSeq,",
-        "coveredSeq: this.#log.builder.appendedSeq,",
-      ),
-    ],
+    changes: changesOf("the manifest says that more is covered than the table holds"),
     killer: [
       "tests/crash/crash-points.test.ts",
       "no crash, at whatever call, takes back what was acknowledged",
@@ -34,14 +28,7 @@ export const stepsOutOfOrder: readonly Exhibit[] = [
       "checkpoint noted that part of the log was in the database already, which was true of the log before. In every release " +
       "from 3.7.0 on, through 100 % MC/DC. The same here: segments go by the floor that somebody has asked for, and not by " +
       "the one that is durable. The crash points of a truncation see it resolve before it holds.",
-    changes: [
-      change(
-        "wal/log-writer.ts",
-        "await this.#barrier(async () => {\n      if (image",
-        "void this.#barrier(async () => {\n      if (image",
-      ),
-      change("wal/log-writer.ts", "lastSeq <= this.floorSeq) {", "lastSeq <= this.builder.floorSeq) {"),
-    ],
+    changes: changesOf("segments are deleted before the floor is durable"),
     killer: ["tests/wal/crash-points.test.ts", 'in mode "none" a crash at any call of a truncation'],
     says: /resolved before it held/,
   },
@@ -74,7 +61,7 @@ export const stepsOutOfOrder: readonly Exhibit[] = [
       "Ingesting a file linked it into the database and listed it in the manifest: neither the file nor its directory was " +
       "synced, on the assumption that whoever made the file had done so. The same here: a backup copies a store's files " +
       "without syncing them, and gives the whole its name. The crash points of a copy find a backup that is not whole.",
-    changes: [change("offline/copy-file.ts", "      await target.sync();\n", "")],
+    changes: changesOf("a copied file is not synced"),
     killer: ["tests/offline/copy-crash.test.ts", "a copy (copied) has its name only when it is whole"],
     says: /toEqual/,
   },
@@ -88,7 +75,7 @@ export const stepsOutOfOrder: readonly Exhibit[] = [
       "connections then both take themselves for the owner. Holdfast's lock is of another kind, but within a process the " +
       "newer open takes over from the older, and that one must have ended. The same here: the older handle is not told. Its " +
       "test appends through both.",
-    changes: [change("wal/ownership.ts", "if (older !== undefined) await older.onTakenOver();", "")],
+    changes: changesOf("an older handle is not fenced"),
     killer: ["tests/wal/contract/contract.test.ts", "a log in memory has one owner in a process the newest"],
     says: /^resolved with/,
   },
