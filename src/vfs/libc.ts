@@ -32,22 +32,21 @@ export function fullSync(fd: number): void {
 }
 
 /**
- * Lets other threads go first where they want the same processor: `nice` from 0 to 19, as of `nice -n`. Returns
- * whether the system has done so. It only does on Linux, where each thread has a priority of its own; elsewhere the
- * call would slow down the whole process.
+ * Lets other threads go first where they want the same processor: by so much as `nice -n` adds, to what the process was
+ * started with. It only does so on Linux, where each thread has a priority of its own; elsewhere the call would slow
+ * down the whole process. Where the system refuses, the thread stays as it is.
  */
-export function lowerThreadPriority(nice: number): boolean {
-  if (process.platform !== "linux") return false;
+export function lowerThreadPriority(by: number): void {
+  if (process.platform !== "linux") return;
   try {
     libc ??= loadLibc();
-    // 0 names whoever calls: on Linux that is the thread.
-    return libc.setpriority(PRIO_PROCESS, 0, nice) === 0;
-  } catch {
-    return false;
+    libc.nice(by);
+  } catch (error) {
+    // A system whose libc we do not know runs its jobs at the priority of the rest; its locks will say so.
+    if (!(error instanceof HoldfastError)) throw error;
   }
 }
 
-const PRIO_PROCESS = 0;
 const LOCK_EX = 2;
 const LOCK_NB = 4;
 const LOCK_UN = 8;
@@ -65,11 +64,12 @@ function errnoName(errno: number): string {
   return entry?.[0] ?? `errno ${errno}`;
 }
 
-/** The calls answer 0 or the errno. */
+/** Calls that can fail answer 0 or the errno. */
 interface Libc {
   flock(fd: number, operation: number): number;
   fcntl(fd: number, command: number): number;
-  setpriority(which: number, who: number, nice: number): number;
+  /** Of the calling thread, on Linux. Its answer is no errno, and of no interest. */
+  nice(increment: number): number;
 }
 
 function flock(fd: number, operation: number): number {
@@ -115,12 +115,12 @@ function bindLibc(name: string): Libc {
   const getter = { args: [], returns: "ptr" } as const;
   const errnoGetter = process.platform === "darwin" ? "__error" : "__errno_location";
   const errno = dlopen(name, { [errnoGetter]: getter }).symbols[errnoGetter]!() as Pointer;
-  const int3 = { args: ["int", "int", "int"], returns: "int" } as const;
-  const { symbols } = dlopen(name, { flock: int2, fcntl: int2, setpriority: int3 });
+  const int1 = { args: ["int"], returns: "int" } as const;
+  const { symbols } = dlopen(name, { flock: int2, fcntl: int2, nice: int1 });
   const answer = (result: number) => (result === -1 ? read.i32(errno, 0) : 0);
   return {
     flock: (fd, operation) => answer(symbols.flock(fd, operation)),
     fcntl: (fd, command) => answer(symbols.fcntl(fd, command)),
-    setpriority: (which, who, nice) => answer(symbols.setpriority(which, who, nice)),
+    nice: (increment) => symbols.nice(increment),
   };
 }

@@ -153,6 +153,17 @@ describe("a worker", () => {
     const main = nices.find(({ isMain }) => isMain)!;
     expect(nices.some(({ nice }) => nice > main.nice)).toBe(true);
   });
+
+  // The priority was once set to 5 and not lowered by 5: under `nice -n 10` flushes then came before requests.
+  test("does so in a process that was itself started with a lower priority", () => {
+    if (process.platform !== "linux") return;
+    const again = [process.execPath, "test", import.meta.path, "-t", "runs below the priority"];
+    const { exitCode, stderr } = Bun.spawnSync(["nice", "-n", "7", ...again], { stdout: "ignore" });
+    expect({ exitCode, stderr: stderr.toString() }).toMatchObject({
+      exitCode: 0,
+      stderr: expect.stringMatching(/^ 1 pass$/m),
+    });
+  });
 });
 
 describe("closing", () => {
