@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import {
+  batchBytesMax,
   batchOperationsMax,
   keyBytesMax,
   pageEntriesMax,
@@ -55,6 +56,16 @@ describe("what a write answers", () => {
     expect(db.batch([]).refusal!.code).toBe("INVALID_ARGUMENT");
     const many = Array.from({ length: batchOperationsMax + 1 }, () => ({ key: "k", value: "" }));
     expect(db.batch(many).refusal!.code).toBe("LIMIT_EXCEEDED");
+    await db.engine.close();
+  });
+
+  test("a batch is refused whose operations are fine one by one, and together too many bytes", async () => {
+    const db = await EngineDriver.open(new MemoryFileSystem());
+    const half = { key: "k", value: "v".repeat(batchBytesMax / 2) };
+    const { refusal } = db.batch([half, half, { key: "one too many", value: "" }]);
+    expect(refusal).toMatchObject({ code: "LIMIT_EXCEEDED", outcome: "not-applied" });
+    expect(refusal!.message).toContain("bytes of the batch");
+    expect(db.engine.currentSeq).toBe(0);
     await db.engine.close();
   });
 
