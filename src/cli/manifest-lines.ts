@@ -36,10 +36,10 @@ function headerText({ file, bytes, header }: ManifestDump): string {
 }
 
 function editLines({ edit, editNumber, offset, bytes }: EditPlace, isHex: boolean): string[] {
-  const { added, removed, coveredSeq, nextTableNumber, segmentNumber } = edit;
+  const { added, removed, coveredSeq, nextTableNumber, segmentNumber, durableSeq } = edit;
   return [
     `  edit ${editNumber} @${offset}  ${count(bytes, "byte")}  covered seq ${coveredSeq}  ` +
-      `next table ${nextTableNumber}  active segment ${segmentNumber}`,
+      `next table ${nextTableNumber}  active segment ${segmentNumber}  durable seq ${durableSeq}`,
     ...removed.map((number) => `    - table ${number}`),
     ...added.map((table) => `    + ${tableText(table, isHex)}`),
   ];
@@ -92,11 +92,12 @@ function verdictFields(verdict: ManifestDump["verdict"], isHex: boolean): object
     const { file, offset, problem } = verdict.error;
     return { file, offset, problem };
   }
-  const { tables, coveredSeq, nextTableNumber, segmentNumber } = verdict.state;
+  const { tables, coveredSeq, nextTableNumber, segmentNumber, durableSeq } = verdict.state;
   const state = {
     coveredSeq,
     nextTableNumber,
     segmentNumber,
+    durableSeq,
     tables: tables.map((table) => tableObject(table, isHex)),
   };
   return verdict.kind === "torn" ? { ...verdict.torn, state } : { isSealed: verdict.isSealed, state };

@@ -15,6 +15,7 @@ import { idleMergeMs, levelRatio, levelZeroTablesMax, tableLevelMax } from "../l
 import type { TableEntry } from "../manifest/manifest-state.ts";
 import type { LogWriter } from "../wal/log-writer.ts";
 import { BackgroundLoop, type BackgroundParts } from "./background.ts";
+import { reachOf } from "./reach-notes.ts";
 
 /**
  * Merges tables down the levels, one compaction at a time, as the policy picks them. What goes in leaves the manifest
@@ -132,7 +133,7 @@ export class Compactor extends BackgroundLoop {
     const { pressure, tables } = this.parts;
     const removed = [...compaction.inputs, ...compaction.overlapping].map(({ number }) => number);
     return tables.change(
-      () => ({ added, removed, coveredSeq: tables.coveredSeq, segmentNumber: this.#log.active.number }),
+      () => ({ added, removed, coveredSeq: tables.coveredSeq, ...reachOf(this.#log) }),
       () => (pressure.levelZeroTables = tables.set.levels[0]?.length ?? 0),
     );
   }

@@ -15,6 +15,7 @@ import { ConflictError, FlushStuckError } from "./errors.ts";
 import { Lookup, newestVersion } from "./lookup.ts";
 import type { MemtableStack } from "./memtable-stack.ts";
 import { scanPage } from "./scan-page.ts";
+import { reachOf } from "./reach-notes.ts";
 import type { Snapshots } from "./snapshots.ts";
 import { storeStats } from "./stats.ts";
 import {
@@ -264,7 +265,7 @@ export class Engine implements Store {
     try {
       await housekeeping.close(closed);
       await this.#writer.close(closed);
-      if (this.#writer.stopped === closed) await tables.noteSegment(this.#writer.active.number);
+      if (this.#writer.stopped === closed) await tables.noteReach(() => reachOf(this.#writer));
     } finally {
       await tables.close();
       ownership.release();
@@ -274,6 +275,7 @@ export class Engine implements Store {
   /** The log tells: more may be acknowledged. */
   advanced(): void {
     this.#waiters.callAll();
+    this.#parts.housekeeping.advanced();
   }
 
   /**

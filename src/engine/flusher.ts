@@ -6,6 +6,7 @@ import type { LogWriter } from "../wal/log-writer.ts";
 import type { SegmentSpan } from "../wal/segment-span.ts";
 import { BackgroundLoop, type BackgroundParts } from "./background.ts";
 import type { MemtableStack } from "./memtable-stack.ts";
+import { reachOf } from "./reach-notes.ts";
 
 /**
  * Turns sealed segments into tables of level 0, one by one, the oldest first:
@@ -91,7 +92,7 @@ export class Flusher extends BackgroundLoop {
         added: added.map((summary) => ({ ...summary, level: 0 })),
         removed: [],
         coveredSeq: segment.lastSeq,
-        segmentNumber: this.#log.active.number,
+        ...reachOf(this.#log),
       }),
       () => {
         this.#recycle(this.#memtables.dropOldest(segment.number));

@@ -6,6 +6,7 @@ import type { BackgroundParts } from "./background.ts";
 import { Compactor } from "./compactor.ts";
 import { Flusher } from "./flusher.ts";
 import type { MemtableStack } from "./memtable-stack.ts";
+import { ReachNotes } from "./reach-notes.ts";
 
 export interface HousekeepingOptions {
   parts: BackgroundParts;
@@ -16,8 +17,8 @@ export interface HousekeepingOptions {
 }
 
 /**
- * All that happens behind the requests: flushes, compactions, and checkpoints, which are flushes that somebody asked
- * for, or that the clock did.
+ * All that happens behind the requests: flushes, compactions, notes of how far the log has come, and checkpoints, which
+ * are flushes that somebody asked for, or that the clock did.
  */
 export class Housekeeping {
   readonly #parts: BackgroundParts;
@@ -25,6 +26,7 @@ export class Housekeeping {
   readonly #memtables: MemtableStack;
   readonly #flusher: Flusher;
   readonly #compactor: Compactor;
+  readonly #notes: ReachNotes;
   readonly #checkpointIntervalMs: number;
   #timer: Timer | undefined;
   #checkpoints = 0;
@@ -37,6 +39,7 @@ export class Housekeeping {
     this.#checkpointIntervalMs = options.checkpointIntervalMs;
     this.#compactor = new Compactor(parts, log);
     const compact = () => this.#compactor.wake();
+    this.#notes = new ReachNotes(parts, log);
     this.#flusher = new Flusher(parts, { log, memtables, recycle, compact });
   }
 
@@ -55,6 +58,11 @@ export class Housekeeping {
     }
     this.#compactor.wake();
     this.#watchAge();
+  }
+
+  /** The log has come further. */
+  advanced(): void {
+    this.#notes.advanced();
   }
 
   sealed(segment: SegmentSpan): void {
@@ -92,7 +100,8 @@ export class Housekeeping {
     this.#parts.pressure.isReleased = true;
     this.#parts.snapshots.closeAll();
     this.abandon(reason);
-    await Promise.all([this.#flusher.stop(), this.#compactor.stop(), this.#parts.runner.close()]);
+    const { runner } = this.#parts;
+    await Promise.all([this.#flusher.stop(), this.#compactor.stop(), this.#notes.stop(), runner.close()]);
   }
 
   /** Whoever waits for a checkpoint or a compaction waits in vain, and so does who comes later. */

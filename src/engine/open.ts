@@ -22,6 +22,7 @@ import { BackPressure } from "./back-pressure.ts";
 import { Engine } from "./engine.ts";
 import { Housekeeping } from "./housekeeping.ts";
 import { Recovery } from "./recovery.ts";
+import { reachOf } from "./reach-notes.ts";
 import { Snapshots } from "./snapshots.ts";
 import { storeDirectories } from "./store-fit.ts";
 import type { SyncMode } from "./store.ts";
@@ -184,7 +185,7 @@ async function settleTables(
   const { segmentBytesMax = segmentBytesMaxDefault } = options;
   const directories = storeDirectories(options.directory);
   const manifestOptions = {
-    segmentNumber: writer.active.number,
+    logReach: reachOf(writer),
     assertInPlace: () => ownership.assertInPlace(),
     manifestBytesMax: options.manifestBytesMax ?? Math.min(manifestBytesMax, segmentBytesMax),
   };

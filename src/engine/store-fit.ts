@@ -23,8 +23,9 @@ export function storeDirectories(directory: string): { wal: string; tables: stri
  * | a manifest, no log                                       | the log was lost: it is there before the manifest |
  * | another store's manifest                                 | directories were mixed                            |
  * | the log's floor above the manifest's covered seq         | an older manifest: the floor rises after the edit |
- * | the log ends before the covered seq, or before a segment | the log's end was lost, or an older log is here   |
- * | that was active when the manifest's last edit was made   |                                                   |
+ * | the log ends before the seq up to which it was durable,  | the log's end was lost, or an older log is here   |
+ * | or the segment that was active, at the manifest's last   |                                                   |
+ * | edit                                                     |                                                   |
  */
 export function misfitOf(state: ManifestState | undefined, log: LogSurvey): string | undefined {
   const last = log.segments.at(-1);
@@ -39,10 +40,10 @@ export function misfitOf(state: ManifestState | undefined, log: LogSurvey): stri
   if (log.floorSeq > state.coveredSeq) {
     return `its log begins above seq ${log.floorSeq}, but its tables end at seq ${state.coveredSeq}`;
   }
-  if (log.lastSeq < state.coveredSeq || last.number < state.segmentNumber) {
+  if (log.lastSeq < state.durableSeq || last.number < state.segmentNumber) {
     return (
-      `its log ends with segment ${last.number} at seq ${log.lastSeq}, but had reached segment ` +
-      `${state.segmentNumber} when its tables ended at seq ${state.coveredSeq}`
+      `its log ends with segment ${last.number} at seq ${log.lastSeq}, but was durable up to segment ` +
+      `${state.segmentNumber} and seq ${state.durableSeq} when its manifest was last written to`
     );
   }
   return undefined;

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { Clock, Timer } from "../lib/clock.ts";
 import type { Manifest } from "../manifest/manifest.ts";
-import type { ManifestState, TableEntry } from "../manifest/manifest-state.ts";
+import type { LogReach, ManifestState, TableEntry } from "../manifest/manifest-state.ts";
 import { BlockCache } from "../table/block-cache.ts";
 import { TableCorruptionError } from "../table/errors.ts";
 import { tableName, tableNumberOf } from "../table/table-format.ts";
@@ -20,14 +20,12 @@ export interface TableWorld {
 const deletionPauseMs = 20;
 
 /** What changes at once: all of it is in the manifest, or nothing. */
-export interface TableChange {
+export interface TableChange extends LogReach {
   added: TableEntry[];
   /** Numbers. A table that only moves to another level is removed and added. */
   removed: number[];
   /** Everything up to it is in tables from now on. */
   coveredSeq: number;
-  /** The segment of the log that is written to. */
-  segmentNumber: number;
 }
 
 /**
@@ -120,13 +118,15 @@ export class TableStore {
   }
 
   /**
-   * Has the manifest know that the log has come to this segment, so that a start misses it if it is gone. Not where the
-   * disk is too full for an edit: the log itself is whole without.
+   * Has the manifest know how far the log has come, so that a start misses what is gone of it. Not where the disk is
+   * too full for an edit: the log itself is whole without.
    */
-  async noteSegment(segmentNumber: number): Promise<void> {
-    if (segmentNumber <= this.#state.segmentNumber) return;
+  async noteReach(reach: () => LogReach): Promise<void> {
+    const { segmentNumber, durableSeq } = this.#state;
+    const now = reach();
+    if (now.segmentNumber <= segmentNumber && now.durableSeq <= durableSeq) return;
     if (this.#fileSystem.freeBytes(this.directory) < 2 * this.manifestBytes) return;
-    await this.change(() => ({ added: [], removed: [], coveredSeq: this.coveredSeq, segmentNumber }));
+    await this.change(() => ({ added: [], removed: [], coveredSeq: this.coveredSeq, ...reach() }));
   }
 
   async #change(change: TableChange, effective: () => void): Promise<void> {

@@ -133,6 +133,12 @@ export const checkpointIntervalMs = 300_000;
  */
 export const copyAttemptsMax = 20;
 
+/**
+ * A log that has stood still for so long is noted in the manifest, which costs two syncs: often enough that little is
+ * exposed to damage of a whole sector, and so seldom that writers who come and go hardly pay for it.
+ */
+export const reachNoteMs = 1_000;
+
 /** When no table has come for so long, those of level 0 are merged down although there are few of them. */
 export const idleMergeMs = 1_000;
 

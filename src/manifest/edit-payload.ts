@@ -1,7 +1,13 @@
 import { Buffer } from "node:buffer";
 import { ByteWriter } from "../lib/byte-writer.ts";
 import { readUint64, writeUint64 } from "../lib/uint64.ts";
-import { addedTableBytes, editNumbersBytes, removedTableBytes } from "./format.ts";
+import {
+  addedTableBytes,
+  editNumbersBytes,
+  editNumbersBytesOfVersion1,
+  formatVersion,
+  removedTableBytes,
+} from "./format.ts";
 import type { ManifestEdit, TableEntry } from "./manifest-state.ts";
 
 /** Appends an edit's payload to `target`. */
@@ -11,8 +17,9 @@ export function encodeEditPayload(target: ByteWriter, edit: ManifestEdit): void 
   writeUint64(target.bytes, edit.coveredSeq, at);
   writeUint64(target.bytes, edit.nextTableNumber, at + 8);
   writeUint64(target.bytes, edit.segmentNumber, at + 16);
-  target.bytes.writeUInt32BE(removed.length, at + 24);
-  target.bytes.writeUInt32BE(added.length, at + 28);
+  writeUint64(target.bytes, edit.durableSeq, at + 24);
+  target.bytes.writeUInt32BE(removed.length, at + 32);
+  target.bytes.writeUInt32BE(added.length, at + 36);
   for (const [index, number] of removed.entries()) {
     writeUint64(target.bytes, number, at + editNumbersBytes + index * removedTableBytes);
   }
@@ -23,11 +30,15 @@ export function encodeEditPayload(target: ByteWriter, edit: ManifestEdit): void 
  * The edit that these bytes are, all of them, or a sentence that says why they are none. Whether what it says can be
  * true is for the state to judge that it is applied to.
  */
-export function decodeEditPayload(bytes: Buffer): { edit: ManifestEdit } | { problem: string } {
-  if (bytes.length < editNumbersBytes) return { problem: "it ends before its counts" };
-  const removedCount = bytes.readUInt32BE(24);
-  const addedCount = bytes.readUInt32BE(28);
-  let at = editNumbersBytes + removedCount * removedTableBytes;
+export function decodeEditPayload(
+  bytes: Buffer,
+  version = formatVersion,
+): { edit: ManifestEdit } | { problem: string } {
+  const numbersBytes = version === 1 ? editNumbersBytesOfVersion1 : editNumbersBytes;
+  if (bytes.length < numbersBytes) return { problem: "it ends before its counts" };
+  const removedCount = bytes.readUInt32BE(numbersBytes - 8);
+  const addedCount = bytes.readUInt32BE(numbersBytes - 4);
+  let at = numbersBytes + removedCount * removedTableBytes;
   // Checked before anything is allocated for what the counts promise.
   if (at + addedCount * addedTableBytes > bytes.length) {
     return {
@@ -35,7 +46,7 @@ export function decodeEditPayload(bytes: Buffer): { edit: ManifestEdit } | { pro
     };
   }
   const removed = Array.from({ length: removedCount }, (_, index) =>
-    readUint64(bytes, editNumbersBytes + index * removedTableBytes),
+    readUint64(bytes, numbersBytes + index * removedTableBytes),
   );
   const added: TableEntry[] = [];
   for (let index = 0; index < addedCount; index++) {
@@ -53,6 +64,7 @@ export function decodeEditPayload(bytes: Buffer): { edit: ManifestEdit } | { pro
     coveredSeq: readUint64(bytes, 0),
     nextTableNumber: readUint64(bytes, 8),
     segmentNumber: readUint64(bytes, 16),
+    durableSeq: readUint64(bytes, version === 1 ? 0 : 24),
     removed,
     added,
   };

@@ -1,7 +1,14 @@
 import { assert } from "../lib/assert.ts";
 import { crc32c } from "../lib/crc32c.ts";
 import { readUint64, writeUint64 } from "../lib/uint64.ts";
-import { fileHeaderBytes, fileMagic, fileNumberMax, formatVersion, storeIdBytes } from "./format.ts";
+import {
+  fileHeaderBytes,
+  fileMagic,
+  fileNumberMax,
+  formatVersion,
+  formatVersionMin,
+  storeIdBytes,
+} from "./format.ts";
 
 /** What the first 44 bytes of a manifest say. */
 export interface FileHeader {
@@ -29,10 +36,10 @@ export function encodeFileHeader(target: Buffer, header: FileHeader): number {
   return checksum;
 }
 
-/** The header and its checksum, or a sentence that says why these bytes are none. */
+/** The header, the version of the format and the checksum, or a sentence that says why these bytes are none. */
 export function decodeFileHeader(
   bytes: Buffer,
-): { header: FileHeader; checksum: number } | { problem: string } {
+): { header: FileHeader; version: number; checksum: number } | { problem: string } {
   if (bytes.length < fileHeaderBytes) {
     return { problem: `it has ${bytes.length} bytes, fewer than a manifest's header of ${fileHeaderBytes}` };
   }
@@ -42,9 +49,11 @@ export function decodeFileHeader(
     return { problem: "the checksum of its header does not match" };
   }
   const version = bytes.readUInt32BE(8);
-  if (version !== formatVersion) {
-    return { problem: `it has format version ${version}; this program reads version ${formatVersion}` };
+  if (version < formatVersionMin || version > formatVersion) {
+    const known = `versions ${formatVersionMin} to ${formatVersion}`;
+    return { problem: `it has format version ${version}; this program reads ${known}` };
   }
   const storeId = Uint8Array.prototype.slice.call(bytes, 12, 28);
-  return { header: { storeId, hashSeed: bytes.readUInt32BE(28), number: readUint64(bytes, 32) }, checksum };
+  const header = { storeId, hashSeed: bytes.readUInt32BE(28), number: readUint64(bytes, 32) };
+  return { header, version, checksum };
 }

@@ -7,7 +7,8 @@ import type { ManifestEdit, ManifestState, TableEntry } from "./manifest-state.t
  * A state that edits are applied to, and the one judge of what an edit may say. The writer asserts what the reader
  * checks, by the same code (README.md, section 4). An edit may follow a state if and only if
  *
- *  (a) the seq that it covers, the next table number and the segment number are not lower than the state's;
+ *  (a) the seq that it covers, the next table number, the segment number and the durable seq are not lower than the
+ *      state's, and the durable seq is not lower than the one that it covers;
  *  (b) each table that it removes is live, and removed once;
  *  (c) each table that it adds has a number below the next one that no live table has, and one that it also removes
  *      stays the same but for its level;
@@ -20,6 +21,7 @@ export class LiveState {
   #coveredSeq = 0;
   #nextTableNumber = 1;
   #segmentNumber = 0;
+  #durableSeq = 0;
   #tables: LiveTables;
 
   /** The state before any edit. */
@@ -34,6 +36,7 @@ export class LiveState {
     copy.#coveredSeq = this.#coveredSeq;
     copy.#nextTableNumber = this.#nextTableNumber;
     copy.#segmentNumber = this.#segmentNumber;
+    copy.#durableSeq = this.#durableSeq;
     return copy;
   }
 
@@ -45,6 +48,7 @@ export class LiveState {
       coveredSeq: this.#coveredSeq,
       nextTableNumber: this.#nextTableNumber,
       segmentNumber: this.#segmentNumber,
+      durableSeq: this.#durableSeq,
       tables: this.#tables.list(),
     };
   }
@@ -67,8 +71,8 @@ export class LiveState {
   }
 
   /** (a) */
-  #advance({ coveredSeq, nextTableNumber, segmentNumber }: ManifestEdit): string | undefined {
-    const numbers = [coveredSeq, nextTableNumber, segmentNumber];
+  #advance({ coveredSeq, nextTableNumber, segmentNumber, durableSeq }: ManifestEdit): string | undefined {
+    const numbers = [coveredSeq, nextTableNumber, segmentNumber, durableSeq];
     if (!numbers.every(isCount)) return "its numbers are beyond all bounds";
     if (coveredSeq < this.#coveredSeq) {
       return `it covers seq ${coveredSeq}, after the tables covered seq ${this.#coveredSeq}`;
@@ -79,9 +83,16 @@ export class LiveState {
     if (segmentNumber < this.#segmentNumber) {
       return `its segment number ${segmentNumber} comes after ${this.#segmentNumber}`;
     }
+    if (durableSeq < this.#durableSeq) {
+      return `it says that the log was durable up to seq ${durableSeq}, after it was up to ${this.#durableSeq}`;
+    }
+    if (durableSeq < coveredSeq) {
+      return `it covers seq ${coveredSeq}, and the log was durable up to seq ${durableSeq} only`;
+    }
     this.#coveredSeq = coveredSeq;
     this.#nextTableNumber = nextTableNumber;
     this.#segmentNumber = segmentNumber;
+    this.#durableSeq = durableSeq;
     return undefined;
   }
 

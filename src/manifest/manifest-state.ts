@@ -21,8 +21,16 @@ export interface TableEntry {
   readonly fileChecksum: number;
 }
 
+/** How far the log had come when an edit was made: it must still reach that, or its end was lost. */
+export interface LogReach {
+  /** The segment that was active, durably there. */
+  readonly segmentNumber: number;
+  /** Everything up to it was synced. */
+  readonly durableSeq: number;
+}
+
 /** What the tables are, durably. Never changed: each edit makes a new one. */
-export interface ManifestState {
+export interface ManifestState extends LogReach {
   /** 16 random bytes, the same in all files of a store and in no other store's. */
   readonly storeId: Uint8Array;
   /** The secret from which keys are hashed, for filters of tables and for memtables alike. */
@@ -31,24 +39,21 @@ export interface ManifestState {
   readonly coveredSeq: number;
   /** Every table that was ever begun has a smaller number. */
   readonly nextTableNumber: number;
-  /** The log's segment that was active when the last edit was made: the log must still reach it. */
-  readonly segmentNumber: number;
   /** By level; level 0 with the newest (highest versionMax) first, the others in the order of their keys. */
   readonly tables: readonly TableEntry[];
 }
 
 /** One step from a state to the next, all or nothing. */
-export interface ManifestEdit {
+export interface ManifestEdit extends LogReach {
   readonly added: readonly TableEntry[];
   /** Numbers of tables. One that is also in `added` moves to the level given there, and stays the same file. */
   readonly removed: readonly number[];
   readonly coveredSeq: number;
   readonly nextTableNumber: number;
-  readonly segmentNumber: number;
 }
 
 /** The edit that makes a whole state out of nothing: with it every manifest begins. */
 export function stateAsEdit(state: ManifestState): ManifestEdit {
-  const { coveredSeq, nextTableNumber, segmentNumber, tables } = state;
-  return { added: tables, removed: [], coveredSeq, nextTableNumber, segmentNumber };
+  const { coveredSeq, nextTableNumber, segmentNumber, durableSeq, tables } = state;
+  return { added: tables, removed: [], coveredSeq, nextTableNumber, segmentNumber, durableSeq };
 }

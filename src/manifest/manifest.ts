@@ -7,7 +7,13 @@ import { listManifests, manifestName } from "./directory.ts";
 import { ManifestFaultError } from "./errors.ts";
 import { LiveState } from "./live-state.ts";
 import { ManifestFile } from "./manifest-file.ts";
-import { stateAsEdit, type ManifestEdit, type ManifestState, type TableEntry } from "./manifest-state.ts";
+import {
+  stateAsEdit,
+  type LogReach,
+  type ManifestEdit,
+  type ManifestState,
+  type TableEntry,
+} from "./manifest-state.ts";
 import { readManifest, type ManifestReading } from "./read-manifest.ts";
 import type { TornEdit } from "./walk-manifest.ts";
 
@@ -19,8 +25,8 @@ export interface ManifestOptions {
    * path, so whoever moved the directory may have put another store there.
    */
   assertInPlace?: () => void;
-  /** The segment of the log that is written to, durably there: the manifest says at least this one. */
-  segmentNumber?: number;
+  /** How far the log has come: the manifest says at least that. */
+  logReach?: LogReach;
 }
 
 /** What a manifest begins with: nothing but whose it is, or for a copy of a store the whole state. */
@@ -34,7 +40,7 @@ export async function createManifest(
 ): Promise<Manifest> {
   assert(readManifest(fileSystem, directory) === undefined, "a manifest is created where there is none");
   const live = new LiveState(new Uint8Array(options.storeId), options.hashSeed);
-  const problem = live.apply(ownEdit(stateAsEdit({ ...live.freeze(), ...options })));
+  const problem = live.apply(ownEdit(stateAsEdit({ ...live.freeze(), ...options, ...options.logReach })));
   assert(problem === undefined, `a manifest begins with a possible state: ${problem}`);
   return orFault(directory, async () => {
     makeDirectories(fileSystem, directory);
@@ -62,8 +68,7 @@ export async function openManifest(
   if (reading === undefined) return undefined;
   const { editNumber, torn } = reading;
   const number = followed(reading);
-  const segmentNumber = Math.max(reading.state.segmentNumber, options.segmentNumber ?? 0);
-  const state = { ...reading.state, segmentNumber };
+  const state = { ...reading.state, ...furthest(reading.state, options.logReach) };
   const live = new LiveState(state.storeId, state.hashSeed);
   const problem = live.apply(stateAsEdit(state));
   assert(problem === undefined, `what was read can be written: ${problem}`);
@@ -79,6 +84,13 @@ export async function openManifest(
     }
     return new Manifest({ fileSystem, directory: path, file, live, torn }, options);
   });
+}
+
+function furthest(one: LogReach, other: LogReach = one): LogReach {
+  return {
+    segmentNumber: Math.max(one.segmentNumber, other.segmentNumber),
+    durableSeq: Math.max(one.durableSeq, other.durableSeq),
+  };
 }
 
 /**

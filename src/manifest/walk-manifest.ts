@@ -9,6 +9,8 @@ import type { ManifestEdit } from "./manifest-state.ts";
 
 /** What a manifest's bytes say, from its header to its end or to what a crash left there. */
 export interface ManifestWalk {
+  /** Of the file's format. */
+  version: number;
   state: LiveState;
   /** Of the last whole edit. */
   editNumber: number;
@@ -53,11 +55,12 @@ export function walkManifest(
 ): ManifestWalk {
   const decoded = decodeFileHeader(bytes);
   if ("problem" in decoded) throw new ManifestCorruptionError(path, 0, decoded.problem);
-  const { header, checksum: seed } = decoded;
+  const { header, version, checksum: seed } = decoded;
   if (header.number !== number) {
     throw new ManifestCorruptionError(path, 0, `its header says manifest ${header.number}`);
   }
   const walk: ManifestWalk = {
+    version,
     state: new LiveState(header.storeId, header.hashSeed),
     editNumber: 0,
     editCount: 0,
@@ -136,7 +139,7 @@ function follow(
   if (!walk.isSealed) return `edit ${walk.editNumber} before it has no seal`;
   const isNext = Number.isSafeInteger(editNumber) && (isFirst || editNumber === walk.editNumber + 1);
   if (!isNext) return `it is edit ${editNumber}, behind edit ${walk.editNumber}`;
-  const decoded = decodeEditPayload(payload);
+  const decoded = decodeEditPayload(payload, walk.version);
   if ("problem" in decoded) return `its edit is malformed: ${decoded.problem}`;
   const problem = walk.state.apply(decoded.edit);
   if (problem !== undefined) return `its edit can't be: ${problem}`;

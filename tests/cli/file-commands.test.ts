@@ -199,7 +199,7 @@ describe("table dump", () => {
 });
 
 describe("manifest dump", () => {
-  const golden = () => contentOf("../manifest/golden/flush-and-compaction-v1/000000000001.manifest");
+  const golden = () => contentOf("../manifest/golden/flush-and-compaction-v2/000000000001.manifest");
 
   test("shows every edit, and the verdict, of a data directory, a directory of manifests, and a file", async () => {
     const fileSystem = diskWith(manifestPath, await golden());
@@ -219,7 +219,7 @@ describe("manifest dump", () => {
     expect(file).toEqual({
       kind: "manifest",
       file: manifestPath,
-      bytes: 575,
+      bytes: 599,
       number: 1,
       storeId: "a0a1a2a3a4a5a6a7a8a9aaabacadaeaf",
       hashSeed: "5eed5eed",
@@ -228,16 +228,17 @@ describe("manifest dump", () => {
       kind: "edit",
       editNumber: 0,
       offset: 44,
-      bytes: 68,
+      bytes: 76,
       added: [],
       removed: [],
     });
     expect(flush).toMatchObject({
       editNumber: 1,
-      offset: 112,
+      offset: 120,
       coveredSeq: 10,
       nextTableNumber: 2,
       segmentNumber: 2,
+      durableSeq: 10,
     });
     expect(compaction).toMatchObject({
       removed: [1],
@@ -260,7 +261,7 @@ describe("manifest dump", () => {
   test("shows the newest manifest of a directory, and another one if its file is named", async () => {
     const fileSystem = diskWith(manifestPath, await golden());
     const newer = "/data/manifest/000000000002.manifest";
-    const reopened = await contentOf("../manifest/golden/reopened-v1/000000000002.manifest");
+    const reopened = await contentOf("../manifest/golden/reopened-v2/000000000002.manifest");
     fileSystem.create(newer).write(reopened, 0);
     expect((await run(["manifest", "dump", "/data"], { fileSystem })).output).toStartWith(
       `manifest 2  ${newer}  `,
@@ -286,7 +287,7 @@ describe("manifest dump", () => {
     });
     expect(damaged.code).toBe(1);
     expect(damaged.output).toMatch(
-      /\n {2}edit 1 @112 [^\n]*\n[^\n]*\ncorrupt at \/data\/manifest\/000000000001\.manifest:299\n/,
+      /\n {2}edit 1 @120 [^\n]*\n[^\n]*\ncorrupt at \/data\/manifest\/000000000001\.manifest:315\n/,
     );
     expect(damaged.output).not.toContain("edit 2");
 
@@ -294,20 +295,20 @@ describe("manifest dump", () => {
     const cut = await run(["manifest", "dump", "/data"], { fileSystem: torn });
     expect(cut.code).toBe(3);
     expect(cut.output).toContain(
-      `\ntorn tail at 299 of ${manifestPath}: 201 bytes, the file ends 39 bytes before its edit does\na crash cut it`,
+      `\ntorn tail at 315 of ${manifestPath}: 185 bytes, the file ends 63 bytes before its edit does\na crash cut it`,
     );
     expect(
       linesOf((await run(["manifest", "dump", "--json", "/data"], { fileSystem: torn })).output).at(-1),
     ).toMatchObject({
       verdict: "torn",
       file: manifestPath,
-      offset: 299,
-      bytes: 201,
+      offset: 315,
+      bytes: 185,
       state: { tables: [{ number: 1 }] },
     });
 
     const unsealed = await run(["manifest", "dump", "/data"], {
-      fileSystem: diskWith(manifestPath, bytes.subarray(0, 539)),
+      fileSystem: diskWith(manifestPath, bytes.subarray(0, 563)),
     });
     expect(unsealed).toMatchObject({
       code: 0,

@@ -16,6 +16,7 @@ import {
   editNumbersBytes,
   fileHeaderBytes,
   fileNumberMax,
+  formatVersion,
   removedTableBytes,
 } from "../../src/manifest/format.ts";
 import type { ManifestEdit, TableEntry } from "../../src/manifest/manifest-state.ts";
@@ -39,7 +40,7 @@ describe("a manifest's header", () => {
     check(
       fc.property(fileHeader, (header) => {
         const { target, checksum } = encodedFileHeader(header);
-        expect(decodeFileHeader(target)).toEqual({ header, checksum });
+        expect(decodeFileHeader(target)).toEqual({ header, version: formatVersion, checksum });
       }),
     );
   });
@@ -143,6 +144,7 @@ const someEdit: fc.Arbitrary<ManifestEdit> = fc.record({
   coveredSeq: seq,
   nextTableNumber: seq,
   segmentNumber: seq,
+  durableSeq: seq,
   removed: fc.array(seq, { maxLength: 5 }),
   added: fc.array(added, { maxLength: 5 }),
 });
@@ -181,6 +183,7 @@ describe("an edit's payload", () => {
       coveredSeq: 1,
       nextTableNumber: 1,
       segmentNumber: 1,
+      durableSeq: 1,
     };
     expect(decodeEditPayload(encodedPayload(edit))).toEqual({ edit });
   });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { encodeEditHeader } from "../../src/manifest/edit-header.ts";
 import { ManifestCorruptionError } from "../../src/manifest/errors.ts";
-import { editHeaderBytes, fileHeaderBytes } from "../../src/manifest/format.ts";
+import { editHeaderBytes, fileHeaderBytes, formatVersion } from "../../src/manifest/format.ts";
 import { openManifest } from "../../src/manifest/manifest.ts";
 import { readManifest } from "../../src/manifest/read-manifest.ts";
 import { crc32c } from "../../src/lib/crc32c.ts";
@@ -165,12 +165,12 @@ const rows: Row[] = [
     found: "a format version of later times",
     files: () => {
       const later = Buffer.from(bytes);
-      later.writeUInt32BE(2, 8);
+      later.writeUInt32BE(formatVersion + 1, 8);
       later.writeUInt32BE(crc32c(later.subarray(0, 40)), 40);
       return withBytes(later);
     },
     verdict: "corrupt",
-    says: "it has format version 2; this program reads version 1",
+    says: "it has format version 3; this program reads versions 1 to 2",
     at: [firstName, 0],
   },
   {
@@ -302,7 +302,7 @@ const rows: Row[] = [
   {
     row: "G",
     found: "a last edit that promises more tables than it has",
-    files: () => forged(-1, { payload: (payload) => (payload.writeUInt32BE(0xffff_ffff, 24), payload) }),
+    files: () => forged(-1, { payload: (payload) => (payload.writeUInt32BE(0xffff_ffff, 32), payload) }),
     verdict: "corrupt",
     says: "malformed: it ends before the 4294967295 removed and 1 added tables",
     at: [firstName, startOf(-1)],

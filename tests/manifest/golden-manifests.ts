@@ -17,12 +17,13 @@ export const goldenManifests: Record<string, (write: WriteGolden) => Promise<voi
 
   "nothing-but-progress": (write) =>
     write({}, async (manifest) => {
-      await manifest.apply(edit(manifest.state, { coveredSeq: 1000, segmentNumber: 3 }));
+      await manifest.apply(edit(manifest.state, { coveredSeq: 1000, segmentNumber: 3, durableSeq: 2000 }));
     }),
 
   "every-level": (write) => {
     const tables = Array.from({ length: 7 }, (_, level) => table(level + 1, level, ["k", "k"], [level, 50]));
-    return write({ tables, coveredSeq: 50, nextTableNumber: 8, segmentNumber: 4 }, async () => {});
+    const numbers = { coveredSeq: 50, nextTableNumber: 8, segmentNumber: 4, durableSeq: 51 };
+    return write({ tables, ...numbers }, async () => {});
   },
 
   "large-numbers-and-bytes": (write) => {

@@ -15,6 +15,7 @@ export const emptyState: ManifestState = {
   coveredSeq: 0,
   nextTableNumber: 1,
   segmentNumber: 0,
+  durableSeq: 0,
   tables: [],
 };
 
@@ -64,14 +65,17 @@ export function table(
 
 /** An edit that adds and removes, and otherwise leaves things as they are or moves them on as far as it must. */
 export function edit(state: ManifestState, change: Partial<ManifestEdit>): ManifestEdit {
-  const { coveredSeq, nextTableNumber, segmentNumber } = state;
+  const { nextTableNumber, segmentNumber } = state;
   const added = change.added ?? [];
+  const coveredSeq =
+    change.coveredSeq ?? Math.max(state.coveredSeq, ...added.map(({ versionMax }) => versionMax));
   return {
     removed: [],
-    coveredSeq: Math.max(coveredSeq, ...added.map(({ versionMax }) => versionMax)),
     nextTableNumber: Math.max(nextTableNumber, ...added.map(({ number }) => number + 1)),
     segmentNumber,
+    durableSeq: Math.max(state.durableSeq, coveredSeq),
     ...change,
+    coveredSeq,
     added,
   };
 }
@@ -87,10 +91,10 @@ export function describeState(state: ManifestState | undefined): string {
       `versions ${entry.versionMin}-${entry.versionMax}, keys ${hex(entry.firstKey)}-${hex(entry.lastKey)}, ` +
       `checksum ${entry.fileChecksum.toString(16)}`,
   );
-  const { coveredSeq, nextTableNumber, segmentNumber } = state;
+  const { coveredSeq, nextTableNumber, segmentNumber, durableSeq } = state;
   return [
     `store ${hex(state.storeId)}, hash seed ${state.hashSeed.toString(16)}`,
-    `covered seq ${coveredSeq}, next table ${nextTableNumber}, segment ${segmentNumber}`,
+    `covered seq ${coveredSeq}, next table ${nextTableNumber}, segment ${segmentNumber}, durable seq ${durableSeq}`,
     ...lines,
     "",
   ].join("\n");

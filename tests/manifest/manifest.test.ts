@@ -45,7 +45,14 @@ describe("a manifest", () => {
   test("may begin with the whole state of another one, as a copy of a store does", async () => {
     const disk = new MemoryFileSystem();
     const tables = [table(7, 0, ["a", "z"], [5, 9]), table(3, 2, ["a", "c"]), table(4, 2, ["d", "f"])];
-    const state = { ...emptyState, coveredSeq: 9, nextTableNumber: 12, segmentNumber: 4, tables };
+    const state = {
+      ...emptyState,
+      coveredSeq: 9,
+      nextTableNumber: 12,
+      segmentNumber: 4,
+      durableSeq: 11,
+      tables,
+    };
     const copy = await createManifest(disk, "/backup/manifest", state);
     expect(describeState(copy.state)).toBe(describeState(state));
     expect(describeState(readManifest(disk, "/backup/manifest")?.state)).toBe(describeState(state));
@@ -171,6 +178,7 @@ describe("an edit", () => {
       nextTableNumber: 10,
       coveredSeq: 100,
       segmentNumber: 5,
+      durableSeq: 150,
     }),
   );
   const keys = (firstKey: Uint8Array, lastKey: Uint8Array) => ({
@@ -182,6 +190,8 @@ describe("an edit", () => {
     "takes the covered seq back": [{ coveredSeq: 99 }, "it covers seq 99"],
     "takes the next table number back": [{ nextTableNumber: 9 }, "its next table number 9"],
     "takes the segment number back": [{ segmentNumber: 4 }, "its segment number 4"],
+    "takes the durable seq back": [{ durableSeq: 149 }, "durable up to seq 149, after it was up to 150"],
+    "covers more than was durable": [{ coveredSeq: 200, durableSeq: 199 }, "up to seq 199 only"],
     "has a fraction for a number": [{ coveredSeq: 100.5 }, "beyond all bounds"],
     "removes a table that is not live": [{ removed: [4] }, "removes table 4"],
     "removes a table twice": [{ removed: [1, 1] }, "removes table 1"],
@@ -312,7 +322,7 @@ describe("the file", () => {
       if (manifest.file !== before) files++;
       expect(readManifest(disk, manifestDirectory)?.editNumber).toBe(step);
     }
-    // 44 bytes of header, 68 of the state, and 104 an edit with its seal: three of those fit.
+    // 44 bytes of header, 76 of the state, and 112 an edit with its seal: three of those fit.
     expect(files).toBe(8);
     expect(filesOf(disk).size).toBe(1);
   });
@@ -331,7 +341,7 @@ describe("the file", () => {
     for (; manifest.file === file; edits++) {
       await manifest.apply(edit(manifest.state, { coveredSeq: edits + 2 }));
     }
-    expect(edits).toBe(Math.floor(stateBytes / 104) + 1);
+    expect(edits).toBe(Math.floor(stateBytes / 112) + 1);
     expect(manifest.bytes).toBe(stateBytes);
   });
 

@@ -224,7 +224,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "a later format version is read",
-    changes: [change("manifest/file-header.ts", "if (version !== formatVersion)", "if (false)")],
+    changes: [change("manifest/file-header.ts", "|| version > formatVersion)", ")")],
     killer: ["decision-table.test.ts", row("E", "a format version")],
   },
   {
@@ -373,6 +373,16 @@ export const mutants: readonly Mutant[] = [
     name: "(a) the segment number may go back",
     changes: [change("manifest/live-state.ts", "if (segmentNumber < this.#segmentNumber)", "if (false)")],
     killer: ["manifest.test.ts", impossible("takes the segment number back")],
+  },
+  {
+    name: "(a) the durable seq may go back",
+    changes: [change("manifest/live-state.ts", "if (durableSeq < this.#durableSeq)", "if (false)")],
+    killer: ["manifest.test.ts", impossible("takes the durable seq back")],
+  },
+  {
+    name: "(a) more may be covered than was durable",
+    changes: [change("manifest/live-state.ts", "if (durableSeq < coveredSeq)", "if (false)")],
+    killer: ["manifest.test.ts", impossible("covers more than was durable")],
   },
   {
     name: "(b) what is removed need not be live",

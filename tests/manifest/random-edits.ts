@@ -6,20 +6,22 @@ import type { ManifestEdit, ManifestState, TableEntry } from "../../src/manifest
  * A second, simple opinion on what an edit makes of a state: no index, no incremental order, everything sorted anew.
  */
 export function stateAfter(state: ManifestState, edit: ManifestEdit): ManifestState {
-  const { coveredSeq, nextTableNumber, segmentNumber } = edit;
+  const { coveredSeq, nextTableNumber, segmentNumber, durableSeq } = edit;
   const kept = state.tables.filter(({ number }) => !edit.removed.includes(number));
   const tables = [...kept, ...edit.added].sort((one, other) => {
     if (one.level !== other.level) return one.level - other.level;
     if (one.level > 0) return Buffer.compare(one.firstKey, other.firstKey);
     return other.versionMax - one.versionMax || other.number - one.number;
   });
-  return { ...state, coveredSeq, nextTableNumber, segmentNumber, tables };
+  return { ...state, coveredSeq, nextTableNumber, segmentNumber, durableSeq, tables };
 }
 
 /** An edit that may follow this state: a flush, a compaction, a table that moves down, or nothing but progress. */
 export function randomEdit(random: Random, state: ManifestState): ManifestEdit {
+  const coveredSeq = state.coveredSeq + randomBelow(random, 1000);
   const progress = {
-    coveredSeq: state.coveredSeq + randomBelow(random, 1000),
+    coveredSeq,
+    durableSeq: Math.max(state.durableSeq, coveredSeq + 1 + randomBelow(random, 1000)),
     nextTableNumber: state.nextTableNumber + randomBelow(random, 3),
     segmentNumber: state.segmentNumber + randomBelow(random, 2),
   };

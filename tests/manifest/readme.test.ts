@@ -52,7 +52,7 @@ test("the tables of the README add up to the sizes in format.ts", () => {
   };
   expect(sizeOf("The file header, 44 bytes")).toBe(format.fileHeaderBytes);
   expect(sizeOf("The header of an edit or a seal, 36 bytes")).toBe(format.editHeaderBytes);
-  expect(sizeOf("The payload of an edit, 32 bytes and more")).toBe(format.editNumbersBytes);
+  expect(sizeOf("The payload of an edit, 40 bytes and more")).toBe(format.editNumbersBytes);
   expect(sizeOf("An added table, 73 bytes and its keys")).toBe(format.addedTableBytes);
 });
 

@@ -34,6 +34,7 @@ export async function writeManifest(store = storeId): Promise<WrittenManifest> {
     coveredSeq: 20,
     nextTableNumber: 3,
     segmentNumber: 3,
+    durableSeq: 25,
     tables,
   };
   const manifest = await createManifest(disk, manifestDirectory, begun);

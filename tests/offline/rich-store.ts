@@ -33,10 +33,14 @@ export async function richStore(seed: number): Promise<MemoryFileSystem> {
 
 const made = new Map<number, Promise<MemoryFileSystem>>();
 
-/** `watch` sees the disk every few writes: what the files were like earlier in the run. */
+/**
+ * `watch` sees the disk every few writes: what the files were like earlier in the run. In the end the store is killed,
+ * or closed in order.
+ */
 export async function makeRichStore(
   seed: number,
   watch: (disk: MemoryFileSystem) => void = () => {},
+  end: "killed" | "closed" = "killed",
 ): Promise<MemoryFileSystem> {
   const disk = new MemoryFileSystem();
   const random = seededRandom(seed);
@@ -56,9 +60,11 @@ export async function makeRichStore(
   await second.checkpoint();
   runner.isHeld = true;
   await writeRounds(second, random, 3, written);
-  const left = disk.crash({ unsynced: "kept" });
+  const killed = disk.crash({ unsynced: "kept" });
+  const closing = second.engine.close();
   runner.isHeld = false;
-  await second.engine.close();
+  await closing;
+  const left = end === "killed" ? killed : disk;
   removeUnlisted(left);
   const lock = left.open(`${dataDirectory}/wal/LOCK`);
   lock.write(encodeHolder(4711), 0);

@@ -28,8 +28,10 @@ if (flags.saved !== undefined) {
   const { subject, damage } = await savedDamage(flags.saved);
   await tryAll(await DamageSweep.begin(subject), [damage]);
 } else if (flags.each !== undefined) {
-  const sweep = await DamageSweep.begin(await makeSubject(seed));
-  await tryAll(sweep, sweep.draw(Number(flags.each), seededRandom(seed)));
+  for (const end of ["killed", "closed"] as const) {
+    const sweep = await DamageSweep.begin(await makeSubject(seed, end));
+    await tryAll(sweep, sweep.draw(Number(flags.each), seededRandom(seed)));
+  }
 } else {
   await sweepFor(Number(flags.minutes));
 }
@@ -38,7 +40,8 @@ console.log(linesOf(tally, (performance.now() - startedMs) / 1000, seed).join("\
 async function sweepFor(minutes: number): Promise<void> {
   const endsMs = startedMs + minutes * 60_000;
   for (let store = 0; performance.now() < endsMs; store++) {
-    const sweep = await DamageSweep.begin(await makeSubject((seed + store) >>> 0));
+    const end = store % 2 === 0 ? "killed" : "closed";
+    const sweep = await DamageSweep.begin(await makeSubject((seed + store) >>> 0, end));
     await tryAll(sweep, inStrides(sweep, endsMs));
   }
 }

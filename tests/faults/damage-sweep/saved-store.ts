@@ -9,7 +9,7 @@ import { type Subject, subjectOf } from "./subject.ts";
  * A sound store and what damage made of it, as files: a store depends on time as well as on its seed, so a seed alone
  * does not bring a violation back. Returns the directory.
  */
-export function saveDamage({ files }: Subject, damage: Damage): string {
+export function saveDamage({ files, end }: Subject, damage: Damage): string {
   const directory = mkdtempSync(join(tmpdir(), "holdfast-damage-"));
   const damaged = new Map<string, Buffer | undefined>(files);
   for (const { path, bytes } of damage.changes) damaged.set(path, bytes);
@@ -22,6 +22,7 @@ export function saveDamage({ files }: Subject, damage: Damage): string {
     }
   }
   writeFileSync(join(directory, "kind"), damage.kind);
+  writeFileSync(join(directory, "end"), end);
   return directory;
 }
 
@@ -34,7 +35,8 @@ export async function savedDamage(directory: string): Promise<{ subject: Subject
     return now?.equals(bytes) === true ? [] : [{ path, bytes: now }];
   });
   const kind = readFileSync(join(directory, "kind"), "utf8") as Damage["kind"];
-  return { subject: await subjectOf(0, sound), damage: { kind, place: directory, changes } };
+  const end = readFileSync(join(directory, "end"), "utf8") as Subject["end"];
+  return { subject: await subjectOf(0, end, sound), damage: { kind, place: directory, changes } };
 }
 
 function filesIn(directory: string): Map<string, Buffer> {

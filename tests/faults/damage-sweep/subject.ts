@@ -15,6 +15,8 @@ export const directories: ReturnType<typeof storeDirectories> = storeDirectories
 /** A store that is damaged again and again, and all that a judge has to know of it. */
 export interface Subject {
   readonly seed: number;
+  /** How the run ended that made it: only a store that was killed a moment ago may look as if a crash had torn it. */
+  readonly end: StoreEnd;
   readonly files: ReadonlyMap<string, Buffer>;
   /** What the same files held earlier in the run that made them, oldest first. */
   readonly older: ReadonlyMap<string, readonly Buffer[]>;
@@ -49,22 +51,26 @@ export interface TailGroup {
   readonly durableThrough: number;
 }
 
+export type StoreEnd = "killed" | "closed";
+
 /** A store with every kind of file: the same one for the same seed. */
-export async function makeSubject(seed: number): Promise<Subject> {
+export async function makeSubject(seed: number, end: StoreEnd): Promise<Subject> {
   const older = new Map<string, Buffer[]>();
-  const disk = await makeRichStore(seed, (earlier) => {
+  const remember = (earlier: MemoryFileSystem) => {
     for (const [path, bytes] of filesOf(earlier)) {
       const known = older.get(path) ?? [];
       older.set(path, known);
       if (known.at(-1)?.equals(bytes) !== true) known.push(bytes);
     }
-  });
-  return subjectOf(seed, filesOf(disk), older);
+  };
+  const disk = await makeRichStore(seed, remember, end);
+  return subjectOf(seed, end, filesOf(disk), older);
 }
 
 /** `older`: what files held earlier; what they hold now, and other files, are left out. */
 export async function subjectOf(
   seed: number,
+  end: StoreEnd,
   files: ReadonlyMap<string, Buffer>,
   older: ReadonlyMap<string, readonly Buffer[]> = new Map(),
 ): Promise<Subject> {
@@ -73,7 +79,7 @@ export async function subjectOf(
   });
   const disk = await diskOf({ files });
   const { state } = readManifest(disk, directories.manifest)!;
-  return { seed, files, older: new Map(past), state, ...readNaively(disk, state) };
+  return { seed, end, files, older: new Map(past), state, ...readNaively(disk, state) };
 }
 
 /** The store on a disk of its own, all of it synced, so that damage done to it is all that is ever pending. */

@@ -10,7 +10,9 @@ import type { Subject } from "./subject.ts";
  *   2. If a later group's header is left, whole and in its place, that says that bytes behind G's beginning were
  *      synced, then nothing may be lost: the start is refused.
  *   3. Else everything before G must be recovered, and nothing of G or behind it.
- *   4. If the last segment is gone, whole, everything before it must be recovered; unless the manifest knows of it.
+ *   4. If the last segment is gone, whole, everything before it must be recovered.
+ *   5. But nothing that the manifest knows to have been durable may be lost: then too the start is refused. Of a store
+ *      that was closed in order, or has stood still for a while, that is everything.
  *
  * Everything else, in whatever file, may cost nothing at all.
  */
@@ -23,6 +25,12 @@ export interface Allowed {
 
 /** Undefined: nothing may be lost. */
 export function allowedLoss(subject: Subject, changes: readonly FileChange[]): Allowed | undefined {
+  const allowed = tornEnd(subject, changes);
+  return allowed === undefined || allowed.lastSeq < subject.state.durableSeq ? undefined : allowed;
+}
+
+/** 1 to 4 */
+function tornEnd(subject: Subject, changes: readonly FileChange[]): Allowed | undefined {
   const { path, groups, seqBefore } = subject.lastSegment;
   const [change] = changes;
   if (change === undefined || changes.length > 1 || change.path !== path) return undefined;

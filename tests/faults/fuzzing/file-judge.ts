@@ -69,10 +69,10 @@ export class FileJudge {
     this.lastRow = `accepted ${real.torn?.problem ?? ""}`;
     if (typeof naive === "number") throw new Disagreement("the verdict", "accepted", `refused at ${naive}`);
     const { state, editNumber, editCount, isSealed, torn } = real;
-    const { storeId, hashSeed, coveredSeq, nextTableNumber, segmentNumber } = state;
+    const { storeId, hashSeed, coveredSeq, nextTableNumber, segmentNumber, durableSeq } = state;
     const read = {
       storeId: Buffer.from(storeId).toString("hex"),
-      ...{ hashSeed, coveredSeq, nextTableNumber, segmentNumber },
+      ...{ hashSeed, coveredSeq, nextTableNumber, segmentNumber, durableSeq },
       tables: state.tables.map((table): NaiveTableEntry => ({
         numbers: [
           ...[table.number, table.bytes, table.entryCount, table.tombstoneCount],

@@ -87,8 +87,8 @@ const twoEdits = [...(await writeGoldenManifest("nothing-but-progress")).values(
 /** Of the two edits and the seal. */
 const editNumbers: readonly (readonly [at: number, above: bigint])[] = [
   [44 + 12, 0n],
-  [44 + 36 + 32 + 12, 1n],
-  [44 + 2 * (36 + 32) + 12, 1n],
+  [44 + 36 + 40 + 12, 1n],
+  [44 + 2 * (36 + 40) + 12, 1n],
 ];
 
 /** The first edit has the number 2^53 - 1, and there is none after it. */

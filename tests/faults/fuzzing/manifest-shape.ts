@@ -8,19 +8,21 @@ import { fieldsAt } from "./segment-shape.ts";
 export function manifestSample(bytes: Buffer): FileSample {
   const fields: Field[] = fieldsAt(0, fileFields);
   const units: Unit[] = [];
+  const countsAt = bytes.readUInt32BE(8) === 1 ? 24 : 32;
   for (let at = 44; at + 36 <= bytes.length && bytes.readUInt32BE(at) === editMagic;) {
     fields.push(...fieldsAt(at, headerFields));
     const end = at + 36 + bytes.readUInt32BE(at + 4);
     units.push({ start: at, end });
     if (end > at + 36) {
       const payloadAt = at + 36;
-      fields.push(...fieldsAt(payloadAt, editFields));
-      let next = payloadAt + 32;
-      for (let left = bytes.readUInt32BE(payloadAt + 24); left > 0; left--, next += 8) {
+      for (let at = 0; at < countsAt; at += 8) fields.push({ at: payloadAt + at, width: 8 });
+      for (const at of [countsAt, countsAt + 4]) fields.push({ at: payloadAt + at, width: 4 });
+      let next = payloadAt + countsAt + 8;
+      for (let left = bytes.readUInt32BE(payloadAt + countsAt); left > 0; left--, next += 8) {
         fields.push({ at: next, width: 8 });
         units.push({ start: next, end: next + 8 });
       }
-      for (let left = bytes.readUInt32BE(payloadAt + 28); left > 0; left--) {
+      for (let left = bytes.readUInt32BE(payloadAt + countsAt + 4); left > 0; left--) {
         fields.push(...fieldsAt(next, tableFields));
         const tableEnd = next + 73 + bytes.readUInt16BE(next + 69) + bytes.readUInt16BE(next + 71);
         units.push({ start: next, end: tableEnd });
@@ -76,13 +78,6 @@ const headerFields = [
   [4, 4],
   [12, 8],
   [20, 8],
-  [28, 4],
-] as const;
-const editFields = [
-  [0, 8],
-  [8, 8],
-  [16, 8],
-  [24, 4],
   [28, 4],
 ] as const;
 const tableFields = [

@@ -8,6 +8,7 @@ export interface NaiveManifest {
   coveredSeq: number;
   nextTableNumber: number;
   segmentNumber: number;
+  durableSeq: number;
   tables: NaiveTableEntry[];
   editNumber: number;
   editCount: number;
@@ -29,7 +30,8 @@ export interface NaiveTableEntry {
 export function readNaiveManifest(bytes: Buffer, number: number): NaiveManifest | number {
   if (bytes.length < 44 || bytes.toString("latin1", 0, 8) !== "HOLDMANI") return 0;
   const seed = bytes.readUInt32BE(40);
-  if (naiveCrc32c(bytes.subarray(0, 40)) !== seed || bytes.readUInt32BE(8) !== 1) return 0;
+  const version = bytes.readUInt32BE(8);
+  if (naiveCrc32c(bytes.subarray(0, 40)) !== seed || version < 1 || version > 2) return 0;
   if (u64(bytes, 32) !== number) return 0;
   const state: NaiveManifest = {
     storeId: bytes.toString("hex", 12, 28),
@@ -37,6 +39,7 @@ export function readNaiveManifest(bytes: Buffer, number: number): NaiveManifest 
     coveredSeq: 0,
     nextTableNumber: 1,
     segmentNumber: 0,
+    durableSeq: 0,
     tables: [],
     editNumber: 0,
     editCount: 0,
@@ -57,7 +60,8 @@ export function readNaiveManifest(bytes: Buffer, number: number): NaiveManifest 
       state.tornAt = at;
       break;
     }
-    if (header.previous !== previous || !follow(state, header, bytes.subarray(at + 36, end))) return at;
+    if (header.previous !== previous || !follow(state, header, bytes.subarray(at + 36, end), version))
+      return at;
     previous = header.checksum;
     state.bytes = end;
   }
@@ -95,7 +99,12 @@ function hasWitness(bytes: Buffer, badAt: number, seed: number): boolean {
 }
 
 /** Whether an edit or a seal can come next; then the state is the next one. */
-function follow(state: NaiveManifest, { editNumber }: NaiveHeader, payload: Buffer): boolean {
+function follow(
+  state: NaiveManifest,
+  { editNumber }: NaiveHeader,
+  payload: Buffer,
+  version: number,
+): boolean {
   const isFirst = state.editCount === 0;
   if (editNumber === -1) return false;
   if (payload.length === 0 && !isFirst) {
@@ -104,16 +113,24 @@ function follow(state: NaiveManifest, { editNumber }: NaiveHeader, payload: Buff
     return seals;
   }
   if (!state.isSealed || (!isFirst && editNumber !== state.editNumber + 1)) return false;
-  if (payload.length < 32) return false;
-  const numbers = [u64(payload, 0), u64(payload, 8), u64(payload, 16)];
-  const [coveredSeq, nextTableNumber, segmentNumber] = numbers as [number, number, number];
+  // An older file has no durable seq: the covered one stands for it.
+  const countsAt = version === 1 ? 24 : 32;
+  if (payload.length < countsAt + 8) return false;
+  const numbers = [0, 8, 16, version === 1 ? 0 : 24].map((place) => u64(payload, place));
+  const [coveredSeq, nextTableNumber, segmentNumber, durableSeq] = numbers as [
+    number,
+    number,
+    number,
+    number,
+  ];
   // (a)
   if (coveredSeq < state.coveredSeq || nextTableNumber < state.nextTableNumber) return false;
   if (segmentNumber < state.segmentNumber) return false;
-  let at = 32;
+  if (durableSeq < state.durableSeq || durableSeq < coveredSeq) return false;
+  let at = countsAt + 8;
   const left = () => payload.length - at;
   const removed: NaiveTableEntry[] = [];
-  const [removedCount, addedCount] = [payload.readUInt32BE(24), payload.readUInt32BE(28)];
+  const [removedCount, addedCount] = [payload.readUInt32BE(countsAt), payload.readUInt32BE(countsAt + 4)];
   if (removedCount * 8 > left()) return false;
   // (b)
   for (let index = 0; index < removedCount; index++, at += 8) {
@@ -140,7 +157,8 @@ function follow(state: NaiveManifest, { editNumber }: NaiveHeader, payload: Buff
     at = end;
   }
   if (left() > 0) return false;
-  Object.assign(state, { coveredSeq, nextTableNumber, segmentNumber, editNumber, isSealed: isFirst });
+  Object.assign(state, { coveredSeq, nextTableNumber, segmentNumber, durableSeq });
+  Object.assign(state, { editNumber, isSealed: isFirst });
   state.editCount++;
   return true;
 }

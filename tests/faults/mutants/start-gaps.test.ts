@@ -88,7 +88,7 @@ describe("a start refuses", () => {
   test("an older log, which ends before the tables do", async () => {
     const [, older, newest] = await ages();
     expect((await rejectionOf(open(withPartOf(newest!, older!, "wal")))).message).toMatch(
-      /its log ends with segment \d+ at seq \d+, but had reached segment/,
+      /its log ends with segment \d+ at seq \d+, but was durable up to segment/,
     );
   });
 

@@ -98,7 +98,13 @@ test("a change of the tables begins with what the one before it left", async () 
   const begunWith: number[] = [];
   const one = () => {
     begunWith.push(store.coveredSeq);
-    return { added: [], removed: [], coveredSeq: store.coveredSeq + 1, segmentNumber: 1 };
+    return {
+      added: [],
+      removed: [],
+      coveredSeq: store.coveredSeq + 1,
+      segmentNumber: 1,
+      durableSeq: store.coveredSeq + 1,
+    };
   };
   await Promise.all([store.change(one), store.change(one), store.change(one)]);
   expect(begunWith).toEqual([0, 1, 2]);

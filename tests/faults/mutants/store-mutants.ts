@@ -7,6 +7,7 @@ const points = [
   "no crash, at whatever call, takes back what was acknowledged",
 ] as const;
 const moved = ["engine/engine.test.ts", "what must never reach the disk a store stops"] as const;
+const noted = (test: string) => ["engine/reach-notes.test.ts", test] as const;
 const check = (what: string) => ["offline/check-store.test.ts", `check finds ${what}`] as const;
 
 /** What the engine relies on when memory becomes tables, and when it begins: orders, and what has to fit together. */
@@ -134,17 +135,6 @@ export const storeMutants: readonly PlacedMutant[] = killedIn("tests", [
     killer: points,
   },
   {
-    name: "the log's last segment is not noted",
-    changes: [
-      change(
-        "engine/engine.ts",
-        "if (this.#writer.stopped === closed) await tables.noteSegment(this.#writer.active.number);",
-        "",
-      ),
-    ],
-    killer: ["engine/tables.test.ts", "the last segment of the log can't vanish unseen"],
-  },
-  {
     name: "a first manifest is followed by a second one though its own name may be lost",
     changes: [
       change(
@@ -207,15 +197,63 @@ export const storeMutants: readonly PlacedMutant[] = killedIn("tests", [
     changes: [
       change(
         "engine/store-fit.ts",
-        "log.lastSeq < state.coveredSeq || last.number < state.segmentNumber",
+        "log.lastSeq < state.durableSeq || last.number < state.segmentNumber",
         "last.number < 0",
       ),
     ],
     killer: startGap("a start refuses an older log"),
   },
   {
+    name: "a log that ends before what was durable is taken",
+    changes: [change("engine/store-fit.ts", "log.lastSeq < state.durableSeq || ", "")],
+    killer: noted("from its note on damage to the end of the log is no tear"),
+  },
+  {
+    name: "a log that stands still is not noted",
+    changes: [change("engine/reach-notes.ts", "    else this.#note();\n", "")],
+    killer: noted("a log that has stood still for a while is noted"),
+  },
+  {
+    name: "an end in order is not noted",
+    changes: [
+      change(
+        "engine/engine.ts",
+        "if (this.#writer.stopped === closed) await tables.noteReach(() => reachOf(this.#writer));",
+        "",
+      ),
+    ],
+    killer: noted("a start vouches for all that it found, and an end in order"),
+  },
+  {
+    name: "a start does not note what it found",
+    changes: [
+      change(
+        "manifest/manifest.ts",
+        "Math.max(one.durableSeq, other.durableSeq)",
+        "Math.max(one.durableSeq, 0 * other.durableSeq)",
+      ),
+    ],
+    killer: noted("a start vouches for all that it found"),
+  },
+  {
+    name: "more is noted of the log than was synced",
+    changes: [
+      change(
+        "engine/reach-notes.ts",
+        "durableSeq: log.durableSeq }",
+        "durableSeq: log.builder.appendedSeq }",
+      ),
+    ],
+    killer: points,
+  },
+  {
+    name: "a note that can't be written is passed over",
+    changes: [change("engine/reach-notes.ts", ".catch(failed);", ".catch(() => void failed);")],
+    killer: noted("a note that can't be written stops the store"),
+  },
+  {
     name: "a log that lost its last segment is taken",
     changes: [change("engine/store-fit.ts", " || last.number < state.segmentNumber) {", ") {")],
-    killer: ["engine/tables.test.ts", "the last segment of the log can't vanish unseen"],
+    killer: noted("a segment that was begun and has no record yet"),
   },
 ]);
