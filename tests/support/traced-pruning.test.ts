@@ -22,7 +22,8 @@ async function manifestBytes(coveredSeq: number, number: number): Promise<Buffer
   };
   const keys = { firstKey: Buffer.from("a"), lastKey: Buffer.from("a") };
   const tables = [{ number, level: 0, versionMin: 1, versionMax: coveredSeq, ...numbers, ...keys }];
-  const state = { storeId, hashSeed: 1, coveredSeq, nextTableNumber: 10, segmentNumber: 2, tables };
+  const numbersOfState = { coveredSeq, durableSeq: coveredSeq, nextTableNumber: 10, segmentNumber: 2 };
+  const state = { storeId, hashSeed: 1, ...numbersOfState, tables };
   const created = await createManifest(disk, "/data/manifest", state);
   await created.close();
   return readFile(disk, manifest);
