@@ -5,7 +5,7 @@ import { MemoryFileSystem } from "../../../src/vfs/memory.ts";
 import { StoreModel } from "../../engine/store-model.ts";
 import { withSeed } from "../../support/seeds.ts";
 import { EnumeratedCrash } from "./enumerated-crash.ts";
-import { enumerate, Violation, type EnumerateOptions, type Tally } from "./enumerate.ts";
+import { enumerate, pointsOf, Violation, type EnumerateOptions } from "./enumerate.ts";
 import { assertKept, recover } from "./judge.ts";
 import { Odometer } from "./odometer.ts";
 import { play } from "./play.ts";
@@ -284,8 +284,4 @@ function kindOf(sector: Buffer): string {
   const letter = String.fromCharCode(sector[0]!);
   if (sector.some((byte) => byte !== sector[0])) return "noise";
   return { n: "new", o: "old", s: "stale", "\0": "zeros" }[letter] ?? "noise";
-}
-
-function pointsOf({ points }: Tally): number {
-  return points.all + points["two deviations"] + points.bound;
 }

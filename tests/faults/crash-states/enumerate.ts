@@ -1,13 +1,15 @@
+import type { EngineOptions } from "../../../src/engine/open.ts";
 import { randomBelow, seededRandom, type Random } from "../../../src/lib/random.ts";
 import type { MemoryFileSystem } from "../../../src/vfs/memory.ts";
 import { StoreModel } from "../../engine/store-model.ts";
 import { differenceOf } from "./disk-difference.ts";
 import { assertKept, recover, type Recovered } from "./judge.ts";
-import { play, type Workload } from "./play.ts";
-import { RecordedRun, type Between, type CrashPoint } from "./recorded-run.ts";
+import { play, type Recording, type Workload } from "./play.ts";
+import { RecordedRun, type Between, type Moment } from "./recorded-run.ts";
 import { statesOf, type CrashState, type Reach } from "./states-of.ts";
 
-export interface EnumerateOptions {
+/** How far one recording is visited. */
+export interface Bounds {
   readonly seed: number;
   /** At one moment at the most. */
   readonly statesMax: number;
@@ -17,7 +19,29 @@ export interface EnumerateOptions {
   readonly deepStatesMax: number;
   /** Hashes of all that was visited, by whomever. */
   readonly distinct?: Set<bigint>;
+}
+
+export interface EnumerateOptions extends Bounds {
   readonly between?: Between;
+}
+
+/** What a recording was made of, for whoever recovers what it left. */
+export interface EnumerationOptions extends Bounds {
+  /** How stores are opened; otherwise tiny. */
+  readonly open?: Partial<EngineOptions>;
+  /** See Judging. */
+  readonly namesHolder?: boolean;
+  /** The command that plays the recording once more, without its bounds. */
+  readonly repeat: string;
+  /** Is told of each disk whose recovery is crashed as well, as the crash left it. */
+  readonly onSample?: (sample: Sample) => void;
+}
+
+/** A disk that was recovered, and what was found there. */
+export interface Sample {
+  readonly disk: MemoryFileSystem;
+  readonly story: string;
+  readonly recovered: Recovered;
 }
 
 export interface Tally {
@@ -35,6 +59,17 @@ export function emptyTally(): Tally {
   return { points: { all: 0, "two deviations": 0, bound: 0 }, deepPoints: 0, judged: 0, recovered: 0 };
 }
 
+export function addTally(sum: Tally, { points, deepPoints, judged, recovered }: Tally): void {
+  for (const [reach, count] of Object.entries(points)) sum.points[reach as Reach] += count;
+  sum.deepPoints += deepPoints;
+  sum.judged += judged;
+  sum.recovered += recovered;
+}
+
+export function pointsOf({ points }: Tally): number {
+  return points.all + points["two deviations"] + points.bound;
+}
+
 /** A crash left something that it must not leave. */
 export class Violation extends Error {
   override readonly name = "Violation";
@@ -45,8 +80,18 @@ export class Violation extends Error {
  * disk that this may leave. Throws a Violation for the first that is not as it must be.
  */
 export async function enumerate(workload: Workload, options: EnumerateOptions): Promise<Tally> {
-  const { points, model } = await play(workload, options.seed, options.between);
-  const enumeration = new Enumeration(workload.name, model, options);
+  const recording = await play(workload, options.seed, options.between);
+  const repeat = `bun tests/faults/crash-states/long.ts --only "${workload.name}" --seed ${options.seed}`;
+  return enumerateRecording(workload.name, recording, { ...options, repeat });
+}
+
+/** The same for what was recorded, of whatever. */
+export async function enumerateRecording(
+  name: string,
+  { points, model }: Recording,
+  options: EnumerationOptions,
+): Promise<Tally> {
+  const enumeration = new Enumeration(name, model, options);
   for (const point of points) await enumeration.visit(point);
   await enumeration.visitRecoveries();
   return enumeration.tally;
@@ -56,25 +101,25 @@ class Enumeration {
   readonly tally = emptyTally();
   readonly #name: string;
   readonly #model: StoreModel;
-  readonly #options: EnumerateOptions;
+  readonly #options: EnumerationOptions;
   readonly #random: Random;
   /** What a disk recovers to follows from its bytes alone, so each is recovered once. */
   readonly #recovered = new Map<bigint, Recovered>();
   /** See Judging. */
   readonly #known = new Set<bigint>();
   /** Drawn from all that was recovered, each as likely as any other. */
-  readonly #samples: (Pick<CrashState, "way" | "disk" | "hash"> & { readonly point: CrashPoint })[] = [];
+  readonly #samples: (Pick<CrashState, "way" | "disk" | "hash"> & { readonly point: Moment })[] = [];
   /** Of the disk whose recovery is crashed in now. */
   #writesSeqMax = Infinity;
 
-  constructor(name: string, model: StoreModel, options: EnumerateOptions) {
+  constructor(name: string, model: StoreModel, options: EnumerationOptions) {
     this.#name = name;
     this.#model = model;
     this.#options = options;
     this.#random = seededRandom(options.seed);
   }
 
-  async visit(point: CrashPoint, depth = 1): Promise<void> {
+  async visit(point: Moment, depth = 1): Promise<void> {
     const { statesMax, deepStatesMax } = this.#options;
     const states = statesOf(point.disk, depth === 1 ? statesMax : deepStatesMax, this.#random);
     for (let next = states.next(); ; next = states.next()) {
@@ -89,13 +134,15 @@ class Enumeration {
   /** Records the recovery of some of the disks, and stops the machine there, too. */
   async visitRecoveries(): Promise<void> {
     for (const { point, way, disk, hash } of this.#samples) {
-      this.#writesSeqMax = this.#recovered.get(hash)!.lastSeq;
+      const recovered = this.#recovered.get(hash)!;
+      this.#writesSeqMax = recovered.lastSeq;
+      this.#options.onSample?.({ disk: disk.clone(), story: `${point.story}, ${way}`, recovered });
       const { ackedSeq, submittedSeq, copySeqMin, copyIsDue } = point.expectation;
       const before = { ackedSeq, submittedSeq };
       const run = new RecordedRun(disk, new StoreModel(), before, this.#options.seed);
       if (copySeqMin !== undefined) run.copy = { copySeqMin, copyIsDue: copyIsDue === true };
       run.record();
-      await run.open();
+      await run.open(this.#options.open);
       await run.end();
       for (const deep of run.points) {
         await this.visit({ ...deep, story: `${point.story}, ${way}; and in its recovery ${deep.story}` }, 2);
@@ -104,7 +151,7 @@ class Enumeration {
     }
   }
 
-  async #judge(point: CrashPoint, state: CrashState, depth: number): Promise<void> {
+  async #judge(point: Moment, state: CrashState, depth: number): Promise<void> {
     const known = this.#recovered.get(state.hash);
     // Recovering changes the disk, and a violation shows it as it was.
     const left = known === undefined ? state.disk.clone() : state.disk;
@@ -117,31 +164,31 @@ class Enumeration {
     }
   }
 
-  async #recover(point: CrashPoint, state: CrashState, depth: number): Promise<Recovered> {
+  async #recover(point: Moment, state: CrashState, depth: number): Promise<Recovered> {
     if (depth === 1) this.#sample(point, state);
     const goesOn = this.tally.recovered++ % recoveriesPerMerge === 0;
-    const recovered = await inTime(
-      recover(state.disk, this.#model, { goesOn, known: this.#known, writesSeqMax: this.#writesSeqMax }),
-    );
+    const { open, namesHolder } = this.#options;
+    const judging = { goesOn, known: this.#known, writesSeqMax: this.#writesSeqMax, open, namesHolder };
+    const recovered = await inTime(recover(state.disk, this.#model, judging));
     this.#recovered.set(state.hash, recovered);
     this.#options.distinct?.add(state.hash);
     return recovered;
   }
 
-  #sample(point: CrashPoint, { disk, way, hash }: CrashState): void {
+  #sample(point: Moment, { disk, way, hash }: CrashState): void {
     const { deepRecoveries } = this.#options;
     const place = randomBelow(this.#random, this.tally.recovered + 1);
     if (this.#samples.length < deepRecoveries) this.#samples.push({ point, way, hash, disk: disk.clone() });
     else if (place < deepRecoveries) this.#samples[place] = { point, way, hash, disk: disk.clone() };
   }
 
-  #violation({ disk, story }: CrashPoint, way: string, left: MemoryFileSystem, cause: Error): Violation {
-    const { seed, statesMax, deepRecoveries, deepStatesMax } = this.#options;
+  #violation({ disk, story }: Moment, way: string, left: MemoryFileSystem, cause: Error): Violation {
+    const { repeat, statesMax, deepRecoveries, deepStatesMax } = this.#options;
     const bounds = `--states ${statesMax} --recoveries ${deepRecoveries} --recovery-states ${deepStatesMax}`;
     const lines = [
       `${this.#name}: crash ${story}, ${way}: ${cause.message}`,
       ...differenceOf(disk, left).map((line) => `  left: ${line}`),
-      `Repeat it with: bun tests/faults/crash-states/long.ts --only "${this.#name}" --seed ${seed} ${bounds}`,
+      `Repeat it with: ${repeat} ${bounds}`,
     ];
     return new Violation(lines.join("\n"), { cause });
   }

@@ -1,8 +1,10 @@
 import { InlineRunner } from "../../../src/compaction/inline-runner.ts";
 import type { JobRunner } from "../../../src/compaction/job-runner.ts";
+import type { EngineOptions } from "../../../src/engine/open.ts";
 import { seededRandom } from "../../../src/lib/random.ts";
 import { checkStore } from "../../../src/offline/check-store.ts";
 import type { StoreReport } from "../../../src/offline/store-report.ts";
+import { encodeHolder } from "../../../src/vfs/lock-holder.ts";
 import type { MemoryFileSystem } from "../../../src/vfs/memory.ts";
 import type { EngineDriver } from "../../engine/engine-driver.ts";
 import type { StoreModel } from "../../engine/store-model.ts";
@@ -29,6 +31,10 @@ export interface Judging {
    * CHECKPOINT of a segment that it began.
    */
   readonly writesSeqMax?: number;
+  /** How the store is opened, if not as a tiny one. */
+  readonly open?: Partial<EngineOptions> | undefined;
+  /** The disk is a real one's, on which whoever takes the lock writes into its file who it is. */
+  readonly namesHolder?: boolean | undefined;
 }
 
 /**
@@ -39,12 +45,13 @@ export interface Judging {
 export async function recover(
   disk: MemoryFileSystem,
   model: StoreModel,
-  { known, goesOn, writesSeqMax = Infinity }: Judging,
+  { known, goesOn, writesSeqMax = Infinity, open = {}, namesHolder = false }: Judging,
 ): Promise<Recovered> {
   const lastSeq = checked(disk, "/data")?.lastSeq ?? 0;
   const expected = entriesAt(model, Math.min(lastSeq, writesSeqMax));
   const runner = new InlineRunner(disk, new TurnClock());
-  const db = await openAgain(disk, runner);
+  const db = await openAgain(disk, runner, open);
+  if (namesHolder) nameHolder(disk);
   const { currentSeq } = db.engine;
   // A start may have begun a segment, whose first record is its own.
   if (currentSeq !== lastSeq && currentSeq !== lastSeq + 1) {
@@ -63,12 +70,12 @@ export async function recover(
   const left = disk.crash({ unsynced: "lost" });
   const hash = hashWithoutTails(left) ^ BigInt(version);
   if (known?.has(hash) !== true) {
-    const again = await openAgain(left, closedRunner(left));
+    const again = await openAgain(left, closedRunner(left), open);
     const withAfter: Entry[] = [["after", "the crash", version], ...expected];
     assertEntries(again, withAfter, "what was left by a second power cut");
     known?.add(hash);
   }
-  const copySeq = await recoverCopy(disk, model);
+  const copySeq = await recoverCopy(disk, model, open);
   return { lastSeq, copySeq };
 }
 
@@ -123,12 +130,24 @@ function assertEntries(db: EngineDriver, expected: readonly Entry[], what: strin
   }
 }
 
+/** The lock of a disk in memory does not do it, and what a crash left there would stay. */
+function nameHolder(disk: MemoryFileSystem): void {
+  const file = disk.open("/data/wal/LOCK");
+  file.truncate(0);
+  file.write(encodeHolder(process.pid), 0);
+  file.close();
+}
+
 /** A backup has its name only once it is whole: whatever crash came, it opens, and holds one moment. */
-async function recoverCopy(disk: MemoryFileSystem, model: StoreModel): Promise<number | undefined> {
+async function recoverCopy(
+  disk: MemoryFileSystem,
+  model: StoreModel,
+  open: Partial<EngineOptions>,
+): Promise<number | undefined> {
   if (!disk.exists("/copy")) return undefined;
   const report = checkStore(disk, "/copy");
   assertWhole(report, () => true);
-  const db = await openAgain(disk, closedRunner(disk), "/copy");
+  const db = await openAgain(disk, closedRunner(disk), { ...open, directory: "/copy" });
   assertEntries(db, entriesAt(model, report.lastSeq), "what the backup holds");
   return report.lastSeq;
 }
@@ -155,10 +174,10 @@ function assertWhole({ findings }: StoreReport, counts: (kind: string) => boolea
 function openAgain(
   fileSystem: MemoryFileSystem,
   runner: JobRunner,
-  directory = "/data",
+  options: Partial<EngineOptions>,
 ): Promise<EngineDriver> {
   const random = seededRandom(1);
-  return openTiny(fileSystem, { directory, clock: new TurnClock(), random, runner, sealDelayMs: 60_000 });
+  return openTiny(fileSystem, { clock: new TurnClock(), random, runner, sealDelayMs: 60_000, ...options });
 }
 
 function closedRunner(disk: MemoryFileSystem): JobRunner {

@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
 import { seededRandom } from "../../../src/lib/random.ts";
 import { freshSeed } from "../../support/seeds.ts";
-import { emptyTally, enumerate, type Tally } from "./enumerate.ts";
+import { addTally, emptyTally, enumerate, pointsOf } from "./enumerate.ts";
 import { workloadNamed, workloads } from "./workloads.ts";
 
 /**
@@ -46,7 +46,10 @@ async function run(): Promise<number> {
     const roundSeed = round === 0 ? seed : random.uint32();
     for (const workload of chosen) {
       if (isOver()) return round;
-      add(await enumerate(workload, { seed: roundSeed, statesMax, deepRecoveries, deepStatesMax, distinct }));
+      addTally(
+        tally,
+        await enumerate(workload, { seed: roundSeed, statesMax, deepRecoveries, deepStatesMax, distinct }),
+      );
     }
   }
 }
@@ -57,17 +60,10 @@ function isOver(): boolean {
   );
 }
 
-function add({ points, deepPoints, judged, recovered }: Tally): void {
-  for (const [reach, count] of Object.entries(points)) tally.points[reach as keyof typeof points] += count;
-  tally.deepPoints += deepPoints;
-  tally.judged += judged;
-  tally.recovered += recovered;
-}
-
 function summary(): string {
   const seconds = (performance.now() - startedMs) / 1000;
   const { points, deepPoints, judged } = tally;
-  const all = points.all + points["two deviations"] + points.bound;
+  const all = pointsOf(tally);
   const count = (number: number) => Math.round(number).toLocaleString("en");
   return (
     `crash states      ${count(distinct.size)} different disks, ${count(judged)} judgements, 0 violations, ` +

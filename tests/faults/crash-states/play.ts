@@ -3,7 +3,7 @@ import { MemoryFileSystem } from "../../../src/vfs/memory.ts";
 import { segmentName } from "../../../src/wal/directory.ts";
 import { surveyLog } from "../../../src/wal/survey.ts";
 import { StoreModel } from "../../engine/store-model.ts";
-import { RecordedRun, type Between, type CrashPoint, type Expectation } from "./recorded-run.ts";
+import { RecordedRun, type Between, type CrashPoint, type Expectation, type Moment } from "./recorded-run.ts";
 
 /** Something that a store lives through, and how the store came to be that does. */
 export interface Workload {
@@ -23,13 +23,17 @@ export interface Workload {
   readonly act?: (run: RecordedRun) => Promise<void>;
 }
 
-export interface Recording {
-  readonly points: readonly CrashPoint[];
+export interface Recording<Point extends Moment = Moment> {
+  readonly points: readonly Point[];
   readonly model: StoreModel;
 }
 
 /** Plays a workload: the same calls for the same seed. */
-export async function play(workload: Workload, seed: number, between?: Between): Promise<Recording> {
+export async function play(
+  workload: Workload,
+  seed: number,
+  between?: Between,
+): Promise<Recording<CrashPoint>> {
   const { model, disk, before } = await prepare(workload, seed);
   const run = new RecordedRun(disk, model, before, seed, between);
   if (workload.recordsStart === true) run.record();
@@ -65,7 +69,8 @@ async function prepare({ prepare, killedAt, tears }: Workload, seed: number): Pr
   return { disk, model, before: { ackedSeq: left.expectation.ackedSeq, submittedSeq: lastSeq } };
 }
 
-function tearLastGroup(disk: MemoryFileSystem): void {
+/** Spoils the end of the last group of a log, durably. */
+export function tearLastGroup(disk: MemoryFileSystem): void {
   const { number, walk } = surveyLog(disk, "/data/wal").segments.at(-1)!;
   const file = disk.open(`/data/wal/${segmentName(number)}`);
   file.write(Buffer.from("torn"), walk.end - 4);

@@ -23,13 +23,16 @@ export interface Expectation {
 }
 
 /** A moment in the life of a store: the disk with all that is pending, and what a crash must leave of it. */
-export interface CrashPoint {
+export interface Moment {
   readonly disk: MemoryFileSystem;
   readonly expectation: Expectation;
+  /** Which one it is, for people: its place among all calls. */
+  readonly story: string;
+}
+
+export interface CrashPoint extends Moment {
   /** The call that was about to be made; none at the end. */
   readonly call: Call | undefined;
-  /** The same for people, with its place among all calls. */
-  readonly story: string;
 }
 
 /** Puts a file system between the engine and the disk that the crashes are made of; `onCall` must be told of each call. */
