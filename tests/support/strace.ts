@@ -26,16 +26,19 @@ export interface StraceOptions {
   readonly paths?: readonly string[];
   /** What is done to calls: "fdatasync:error=EIO:when=3". Counted for each thread by itself. */
   readonly inject?: string;
+  /** Each line says when it happened, in seconds; parseTrace knows nothing of that. */
+  readonly hasTimes?: boolean;
 }
 
 /** The words to put before a command. */
-export function straceWords({ output, calls, paths = [], inject }: StraceOptions): string[] {
+export function straceWords(options: StraceOptions): string[] {
+  const { output, calls, paths = [], inject, hasTimes = false } = options;
   // Without an injection only the traced calls stop the process, which is much quicker. Injections need all stops.
   const speed = inject === undefined ? ["--seccomp-bpf"] : [];
   const injection = inject === undefined ? [] : ["-e", `inject=${inject.replace(/^\w+/, spellings)}`];
   const places = paths.flatMap((path) => ["-P", path]);
   const bytesShown = `${16 * 1024 * 1024}`;
-  const format = ["-y", "-xx", "-s", bytesShown, "-o", output];
+  const format = ["-y", "-xx", "-s", bytesShown, "-o", output, ...(hasTimes ? ["-ttt"] : [])];
   const traced = `trace=${calls.map(spellings).join(",")}`;
   return ["strace", "-f", ...speed, ...format, ...places, "-e", traced, ...injection];
 }

@@ -49,7 +49,7 @@ export function judgeTrace(text: string): TraceJudgement {
 }
 
 /** Beginnings and ends of calls, as they happened. */
-function inOrder(calls: readonly SystemCall[]): { call: SystemCall; isBegin: boolean }[] {
+export function inOrder(calls: readonly SystemCall[]): { call: SystemCall; isBegin: boolean }[] {
   const moments = calls.flatMap((call) => [
     { call, isBegin: true, line: call.begin },
     ...(call.end < Infinity ? [{ call, isBegin: false, line: call.end }] : []),
@@ -57,7 +57,8 @@ function inOrder(calls: readonly SystemCall[]): { call: SystemCall; isBegin: boo
   return moments.sort((one, other) => one.line - other.line || Number(other.isBegin) - Number(one.isBegin));
 }
 
-function isSend(call: SystemCall): boolean {
+/** Whether a call hands bytes to a socket. */
+export function isSend(call: SystemCall): boolean {
   return (outputCalls as readonly string[]).includes(call.name) && descriptorOf(call).startsWith("socket:");
 }
 
@@ -65,6 +66,21 @@ function isSend(call: SystemCall): boolean {
 function sentBytes(call: SystemCall): Buffer {
   const bytes = Buffer.concat(stringsOf(call));
   return Number.isNaN(call.result) ? bytes : bytes.subarray(0, Math.max(call.result, 0));
+}
+
+/** The highest version that any response named which was handed to a socket, as a whole, by now. */
+export class ToldVersions {
+  highest = 0;
+  readonly #streams = new Map<string, ResponseStream>();
+
+  send(call: SystemCall): void {
+    const socket = descriptorOf(call);
+    let stream = this.#streams.get(socket);
+    if (stream === undefined) this.#streams.set(socket, (stream = new ResponseStream()));
+    for (const { message } of stream.send(sentBytes(call), 0)) {
+      this.highest = Math.max(this.highest, ...versionsOf(message).list);
+    }
+  }
 }
 
 /** Cuts what is sent on one socket into messages, each with what was durable when its *first* byte was handed over. */

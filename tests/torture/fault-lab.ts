@@ -7,6 +7,7 @@ import { ChildRun, type OtherResults } from "./child-run.ts";
 export const faultParts = [
   "history",
   "crash-states",
+  "traced-states",
   "fault-sweep",
   "damage-sweep",
   "simulation",
