@@ -95,6 +95,20 @@ export const lives: readonly NamedLife[] = [
     end: { name: "a clean shutdown", signal: "SIGTERM" },
   },
   {
+    name: "a life with a backup that links",
+    begins: async (played) => atEnd(await played(first)),
+    start: "a start before a backup",
+    stages: [{ name: "a backup that links", act: (server) => backup(server) }],
+    end: { name: "a kill", signal: "SIGKILL" },
+  },
+  {
+    name: "a life with a backup that copies",
+    begins: async (played) => atEnd(await played(first)),
+    start: "a start before a backup",
+    stages: [{ name: "a backup that copies", act: (server) => backup(server, "--copy") }],
+    end: { name: "a kill", signal: "SIGKILL" },
+  },
+  {
     name: atOnce,
     begins: async (played) => atEnd(await played(first)),
     start: "a start before much work",
@@ -114,20 +128,6 @@ export const lives: readonly NamedLife[] = [
     start: "a start after two power cuts",
     stages: [{ name: "puts after two power cuts", act: puts }],
     end: { name: "a clean shutdown", signal: "SIGTERM" },
-  },
-  {
-    name: "a life with a backup that links",
-    begins: async (played) => atEnd(await played(first)),
-    start: "a start before a backup",
-    stages: [{ name: "a backup that links", act: (server) => backup(server) }],
-    end: { name: "a kill", signal: "SIGKILL" },
-  },
-  {
-    name: "a life with a backup that copies",
-    begins: async (played) => atEnd(await played(first)),
-    start: "a start before a backup",
-    stages: [{ name: "a backup that copies", act: (server) => backup(server, "--copy") }],
-    end: { name: "a kill", signal: "SIGKILL" },
   },
 ];
 
