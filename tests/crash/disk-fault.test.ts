@@ -14,8 +14,9 @@ setDefaultTimeout(aimedTimeoutMs);
 
 /**
  * The disk fails under the real server, at one system call of one run: a few of them in every run of the tests, and all
- * with AIMED=all. Nothing that the failed call would have covered is acknowledged (the trace is the witness, over the
- * restart too), the process ends with 70 and says why, and a restart holds the promise.
+ * with AIMED=all. Nothing that the failed call would have covered is acknowledged (the trace is the witness, down to
+ * the bytes on the sockets, and over the restart too), the process ends with 70 and says why, and a restart holds the
+ * promise. Every call, in every way in which it can fail, in shorter lives: faults/real-fault-sweep.
  */
 const exitCodeOfFault = 70;
 const exitCodeOfDamage = 65;
@@ -65,36 +66,6 @@ describe("when the disk fails", () => {
     );
   }
 
-  testWithStrace("ENOSPC at any call on a table holds up nothing for good, and loses nothing", () => {
-    const targets: Target[] = [
-      { call: "pwrite64", part: "tables", callsMin: 6 },
-      { call: "fsync", part: "tables", callsMin: 12 },
-      { call: "rename", part: "tables", callsMin: 6 },
-    ];
-    return forAims(targets, { spread: 2, reference }, async (aim) => {
-      using directory = temporaryDirectory();
-      const store = new AimedStore(directory.path);
-      const run = await store.run(aimed(aim, "error=ENOSPC"));
-      expect({ ...aim, isComplete: run.isComplete }).toEqual({ ...aim, isComplete: true });
-      await expectRecovery(store, aim);
-      return run.wasHit;
-    });
-  });
-
-  testWithStrace("EIO at any read of a table ends the server, which names the file and the place", () => {
-    const targets: Target[] = [{ call: "pread64", part: "tables", callsMin: 40 }];
-    return forAims(targets, { spread: 3, reference }, async (aim) => {
-      using directory = temporaryDirectory();
-      const store = new AimedStore(directory.path);
-      const run = await store.run(aimed(aim, "error=EIO"));
-      if (!run.wasHit) return false;
-      expect({ ...aim, exitCode: run.exitCode }).toEqual({ ...aim, exitCode: exitCodeOfFault });
-      expect(run.stderr).toMatch(/tables\/\d{12}\.table(\.tmp)? at offset \d+: .*EIO/);
-      await expectRecovery(store, aim);
-      return true;
-    });
-  });
-
   testWithStrace("EIO at any call of a start keeps it from serving, and loses nothing", () => {
     const targets: Target[] = [
       { call: "openat", part: "everything", callsMin: 20 },
@@ -137,31 +108,6 @@ describe("when the disk fails", () => {
       expect(judgeTrace(store.trace).violations).toEqual([]);
       return true;
     });
-  });
-
-  testWithStrace("a write or a read that a signal interrupts is begun again, and nobody notices", () => {
-    const targets: Target[] = [
-      { call: "pwrite64", callsMin: 40 },
-      { call: "pwrite64", part: "tables", callsMin: 6 },
-      { call: "pread64", part: "tables", callsMin: 40 },
-    ];
-    return forAims(targets, { spread: 2, reference }, async (aim) => {
-      using directory = temporaryDirectory();
-      const store = new AimedStore(directory.path);
-      const run = await store.run(aimed(aim, "error=EINTR"));
-      expect({ ...aim, isComplete: run.isComplete }).toEqual({ ...aim, isComplete: true });
-      await expectRecovery(store, aim);
-      return run.wasHit;
-    });
-  });
-
-  testWithStrace("a write that takes nothing at all ends the server", async () => {
-    using directory = temporaryDirectory();
-    const store = new AimedStore(directory.path);
-    const run = await store.run({ inject: "pwrite64:retval=0:when=5+" });
-    expect(run.exitCode).toBe(exitCodeOfFault);
-    await store.check({ write: true });
-    expect(store.oracle.violations).toEqual([]);
   });
 
   test.skipIf(process.platform !== "linux")(

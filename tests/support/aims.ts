@@ -4,6 +4,7 @@ import { withSeed } from "./seeds.ts";
 import type { StorePart } from "./strace.ts";
 import { temporaryDirectory } from "./temporary-directory.ts";
 import type { SystemCall } from "./trace.ts";
+import { inTwoLanes } from "./two-lanes.ts";
 
 /** A kind of system call that a server makes, on some of its paths: on those alone it is counted. */
 export interface Target {
@@ -56,7 +57,10 @@ export async function forAims(
       const to = Math.floor(((index + 1) * aims.length) / spread);
       return aims[from + randomBelow(random, to - from)]!;
     });
-    const hits = await inTwoLanes(chosen, body);
+    let hits = 0;
+    await inTwoLanes(chosen, async (aim) => {
+      if (await body(aim)) hits++;
+    });
     if (hits < chosen.length * 0.7)
       throw new Error(`Of ${chosen.length} calls that were aimed at, ${hits} were met`);
     if (takesAll) console.log(`${hits} of ${chosen.length} calls met`);
@@ -94,20 +98,4 @@ function callsOfBusiestThread(calls: readonly SystemCall[], name: string): numbe
     if (call.name === name) counts.set(call.thread, (counts.get(call.thread) ?? 0) + 1);
   }
   return Math.max(0, ...counts.values());
-}
-
-async function inTwoLanes(aims: readonly Aim[], body: (aim: Aim) => Promise<boolean>): Promise<number> {
-  const waiting = [...aims];
-  let hits = 0;
-  const lane = async () => {
-    try {
-      for (let aim = waiting.shift(); aim !== undefined; aim = waiting.shift()) if (await body(aim)) hits++;
-    } finally {
-      waiting.length = 0;
-    }
-  };
-  // Both are waited for, also when one fails: else the other's server would be left behind.
-  const lanes = await Promise.allSettled([lane(), lane()]);
-  for (const outcome of lanes) if (outcome.status === "rejected") throw outcome.reason;
-  return hits;
 }

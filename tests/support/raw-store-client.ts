@@ -44,7 +44,8 @@ export class RawStoreClient extends RawReads implements StoreClient {
       const [actualVersion = 0, operationIndex = 0] = refusal.details;
       return { kind: "conflict", operationIndex, actualVersion };
     }
-    return refusal.outcome === "unknown" ? { kind: "unknown" } : { kind: "refused", reason: refusal.message };
+    if (refusal.outcome === "unknown") return { kind: "unknown" };
+    return { kind: "refused", reason: refusal.message, status: refusal.status };
   }
 
   async snapshot(): Promise<RawSnapshot | undefined> {

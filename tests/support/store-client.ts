@@ -34,7 +34,7 @@ export type WriteAnswer =
   | { readonly kind: "written"; readonly version: number }
   | { readonly kind: "conflict"; readonly operationIndex: number; readonly actualVersion: number }
   /** Certainly not applied. */
-  | { readonly kind: "refused"; readonly reason: string }
+  | { readonly kind: "refused"; readonly reason: string; readonly status?: number }
   | { readonly kind: "unknown" };
 
 /** Keys from `start` (inclusive) to `end` (exclusive). */

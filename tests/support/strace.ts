@@ -7,7 +7,8 @@ export const whyNoStrace: string | undefined = findOut();
 function findOut(): string | undefined {
   if (process.platform !== "linux") return "it takes the strace of Linux";
   if (Bun.which("strace") === null) return "strace is missing (Debian, Ubuntu: apt-get install strace)";
-  const trial = ["strace", "-f", "--seccomp-bpf", "-e", "trace=fsync", "-o", "/dev/null", "true"];
+  const what = ["-e", "trace=fsync", "-e", "inject=fsync:error=EIO:when=1"];
+  const trial = ["strace", "-f", "--seccomp-bpf", ...what, "-o", "/dev/null", "true"];
   const { exitCode, stderr } = Bun.spawnSync(trial);
   return exitCode === 0 ? undefined : `strace can't work here: ${stderr.toString().trim()}`;
 }
@@ -33,8 +34,8 @@ export interface StraceOptions {
 /** The words to put before a command. */
 export function straceWords(options: StraceOptions): string[] {
   const { output, calls, paths = [], inject, hasTimes = false } = options;
-  // Without an injection only the traced calls stop the process, which is much quicker. Injections need all stops.
-  const speed = inject === undefined ? ["--seccomp-bpf"] : [];
+  // Only the traced calls stop the process, which is much quicker. A signal is injected at stops that this leaves out.
+  const speed = inject?.includes(":signal=") ? [] : ["--seccomp-bpf"];
   const injection = inject === undefined ? [] : ["-e", `inject=${inject.replace(/^\w+/, spellings)}`];
   const places = paths.flatMap((path) => ["-P", path]);
   const bytesShown = `${16 * 1024 * 1024}`;

@@ -95,7 +95,7 @@ function readOutcome(tail: string, line: number): Omit<SystemCall, "thread" | "n
   const [, argumentText = "", result, , error] = match;
   // A question mark: the process ended first, so the call never returned.
   const outcome = result === "?" ? { end: Infinity, result: NaN } : { end: line, result: Number(result) };
-  return { argumentText, ...outcome, error: error?.trim(), isInjected: tail.includes("(INJECTED)") };
+  return { argumentText, ...outcome, error: error?.trim(), isInjected: tail.includes("(INJECTED") };
 }
 
 function unhex(text: string): Buffer {

@@ -9,6 +9,7 @@ export const faultParts = [
   "crash-states",
   "traced-states",
   "fault-sweep",
+  "real-fault-sweep",
   "damage-sweep",
   "simulation",
   "interleavings",
