@@ -3,9 +3,9 @@ import { dirname, join } from "node:path";
 import "../../support/one-sync-thread-fixture.ts";
 
 /**
- * Preloaded into a server when it is a worker's call that is to fail. strace counts the calls of each thread by itself,
- * and would let the first one's n-th call fail as well, before the worker makes its own. So the first thread makes some
- * calls on a file beside the store, which may fail as they like, and is beyond that n when it begins.
+ * Preloaded into a server when the first thread and a worker work on the same file. strace counts the calls of each
+ * thread by itself, and lets the n-th of both fail, also of the one that was not meant and comes first. So the first
+ * thread makes some calls on a file beside the store, which may fail as they like: from then on its counts are others.
  */
 const dataDirectory = process.argv[process.argv.indexOf("--data") + 1]!;
 const besideStore = join(dirname(dataDirectory), "counted-apart");

@@ -57,13 +57,17 @@ testWithStrace("whatever call fails, in whatever way, the real server keeps its 
     const tally = new RealFaultTally();
     await inTwoLanes(draw(cases, random), async (each) => tally.add(each, await tryCase(each)));
     expect(tally.tried).toBe(casesDrawn);
+    // In five attempts a machine may be too busy to make the very call that was meant.
     expect(tally.met).toBeGreaterThanOrEqual(casesDrawn - 1);
   }),
 );
 
 /** Of each fault one call. */
 function draw(cases: readonly Case[], random: Random): Case[] {
-  const byFault = Map.groupBy(cases, ({ way }) => way.name);
+  const byFault = Map.groupBy(
+    cases.filter(({ isSteady }) => isSteady),
+    ({ way }) => way.name,
+  );
   return faultNames.map((name) => {
     const ofIt = byFault.get(name)!;
     return ofIt[randomBelow(random, ofIt.length)]!;

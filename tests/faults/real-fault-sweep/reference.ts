@@ -3,7 +3,7 @@ import { pathOf, stringsOf, type SystemCall } from "../../support/trace.ts";
 import { temporaryDirectory } from "../../support/temporary-directory.ts";
 import { nameOfCell, namedCalls, partOf, pathsOfStore, type Cell } from "./calls.ts";
 import { lifeNames, type LifeName } from "./life.ts";
-import { besideStore, SweptStore } from "./store.ts";
+import { besideStore, callsApart, kindsApart, SweptStore } from "./store.ts";
 import { coveredKinds } from "./ways.ts";
 
 /** One call of a life that nothing happens to, and where it is met, counted as strace does: for each thread. */
@@ -29,20 +29,17 @@ export interface Reference {
   readonly calls: readonly ReferenceCall[];
   /** Every kind of call that was seen. */
   readonly kinds: ReadonlySet<string>;
-  /** Calls that came in one of the two runs only: a seal more or less, as time will have it. */
-  readonly unsteady: readonly string[];
+  /** Those of one of the two runs only: a seal more or less, as time will have it. */
+  readonly unsteady: ReadonlySet<ReferenceCall>;
 }
 
-/** All system calls of both lives on the paths of the store: those that two runs have in common. */
+/** All system calls of both lives on the paths of the store, each life played twice. */
 export async function playReference(): Promise<Reference> {
   // The lives side by side, but of each life one run after the other.
   const pairs = await Promise.all(lifeNames.map(playTwice));
-  const both = pairs.flatMap(({ one, other }) => [...one, ...other]);
-  const kinds = new Set(both.map(({ cell }) => cell.kind));
+  const calls = pairs.flatMap(({ one, other }) => [...one, ...missingIn(one, other)]);
   const unsteady = pairs.flatMap(({ one, other }) => [...missingIn(other, one), ...missingIn(one, other)]);
-  const names = new Set(unsteady.map(nameOfCall));
-  const calls = pairs.flatMap(({ one }) => one).filter((call) => !names.has(nameOfCall(call)));
-  return { calls, kinds, unsteady: [...names] };
+  return { calls, kinds: new Set(calls.map(({ cell }) => cell.kind)), unsteady: new Set(unsteady) };
 }
 
 interface Pair {
@@ -88,20 +85,22 @@ async function playOnce(life: LifeName, traced: "whatever is called" | "known"):
     traced === "known"
       ? { calls: coveredKinds, paths: pathsOfStore(dataDirectory) }
       : { calls: ["%file", "%desc"], paths: [] };
-  const run = await store.run({ ...words, patienceMs: 20_000 });
+  const run = await store.run({ ...words, patienceMs: 20_000, sealPatienceMs: 20_000 });
   if (run.end !== "complete" || run.exitCode !== 0)
     throw new Error(`A server that nothing happened to ended with ${run.exitCode}: ${run.stderr}`);
   const whole = new Set(pathsOfStore(dataDirectory));
+  const firstThread = run.calls[0]!.thread;
   return namedCalls(run.calls, dataDirectory).map(({ call, cell }) => {
     if (!whole.has(pathOf(call))) throw new Error(`No path that is watched has ${nameOfCell(cell)}`);
     const nth = (isOf: (path: string) => boolean) => countUpTo(call, run.calls, isOf);
     const part = new Set(pathsOfStore(dataDirectory, partOf(cell.path)));
     const file = pathOf(call);
+    const isMovedOn = call.thread === firstThread && kindsApart.includes(call.name);
     const nthOf = {
       store: nth((path) => whole.has(path)),
       part: nth((path) => part.has(path)),
       file: nth((path) => path === file),
-      "file, apart": nth((path) => path === file),
+      "file, apart": nth((path) => path === file) + (isMovedOn ? callsApart : 0),
     };
     return { life, cell, nthOf };
   });

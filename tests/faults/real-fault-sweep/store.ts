@@ -31,6 +31,7 @@ export interface RunWords {
   /** The calls of the first thread are counted apart from those of a worker. */
   readonly isApart?: boolean;
   readonly patienceMs: number;
+  readonly sealPatienceMs: number;
 }
 
 /** A store in a directory of its own, and what its clients know of it. */
@@ -68,7 +69,7 @@ export class SweptStore {
   }
 
   /** Plays the life to a server, and ends it in order, unless it ends before. */
-  async run({ calls, paths, inject, patienceMs, isApart = false }: RunWords): Promise<FaultedRun> {
+  async run({ calls, paths, inject, isApart = false, ...patience }: RunWords): Promise<FaultedRun> {
     const output = join(dirname(this.dataDirectory), "trace");
     if (isApart) writeFileSync(besideStore(this.dataDirectory), "beside");
     await using server = new ServerProcess({
@@ -83,7 +84,7 @@ export class SweptStore {
     const played: Played =
       port === undefined
         ? { end: "cut off", refusals: [], vouchedSeq: 0 }
-        : await playLife(this.#life, { port, dataDirectory, oracle, tags, patienceMs });
+        : await playLife(this.#life, { port, dataDirectory, oracle, tags, ...patience });
     const exitCode =
       played.end === "cut off"
         ? await within("the server to end", server.exited)
@@ -96,8 +97,9 @@ export class SweptStore {
 
 const countedApart = join(import.meta.dir, "counted-apart-fixture.ts");
 
-/** So many calls of each kind it makes on that. */
+/** So many calls of each of these kinds it makes on that. */
 export const callsApart = 20;
+export const kindsApart: readonly string[] = ["close", "openat", "pread64", "statfs", "statx"];
 
 /** What counted-apart-fixture.ts works on. */
 export const besideStore = (dataDirectory: string): string => join(dirname(dataDirectory), "counted-apart");

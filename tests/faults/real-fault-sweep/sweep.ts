@@ -6,11 +6,22 @@ import { mend } from "./mend.ts";
 import { pathsOf, playReference, type Reference, type ReferenceCall, type Scope } from "./reference.ts";
 import { restartInProcess, restartProgram } from "./restart.ts";
 import { bytesLeft, callsApart, SweptStore } from "./store.ts";
-import { coveredKinds, isChanging, isNoRoom, isSyncing, waysToFail, type Outcome, type Way } from "./ways.ts";
+import {
+  coveredKinds,
+  isChanging,
+  isLie,
+  isNoRoom,
+  isSyncing,
+  waysToFail,
+  type Outcome,
+  type Way,
+} from "./ways.ts";
 
 /** One fault at one call of one life. */
 export interface Case extends ReferenceCall {
   readonly way: Way;
+  /** Every run makes this call: it can be met at once. */
+  readonly isSteady: boolean;
 }
 
 let reference: Promise<Reference> | undefined;
@@ -22,8 +33,11 @@ export function referenceOf(): Promise<Reference> {
 
 /** Every call of both lives, in every way in which it can fail. */
 export async function casesOf(): Promise<Case[]> {
-  const { calls } = await referenceOf();
-  return calls.flatMap((call) => waysToFail(call.cell).map((way) => ({ ...call, way })));
+  const { calls, unsteady } = await referenceOf();
+  return calls.flatMap((call) => {
+    const isSteady = !unsteady.has(call);
+    return waysToFail(call.cell).map((way) => ({ ...call, way, isSteady }));
+  });
 }
 
 /** By which a case is known, today and tomorrow. */
@@ -66,11 +80,14 @@ async function tryOnce(
   const { life, cell, way, nthOf } = each;
   const store = await SweptStore.begin(life, directory.path, root);
   const { dataDirectory } = store;
-  const patienceMs = isNoRoom(way) && way.spread === "sticky" ? 2_500 : 15_000;
+  const patience = {
+    patienceMs: isNoRoom(way) && way.spread === "sticky" ? 2_500 : 15_000,
+    sealPatienceMs: isLie(way) ? 200 : 15_000,
+  };
   const inject = await injectionOf(each, scope);
   const paths = pathsOf(cell, dataDirectory, scope);
   const isApart = scope === "file, apart";
-  const run = await store.run({ calls: coveredKinds, paths, inject, patienceMs, isApart });
+  const run = await store.run({ calls: coveredKinds, paths, inject, isApart, ...patience });
   const named = namedCalls(run.calls, dataDirectory);
   const hit = named.find(({ call }) => call.isInjected);
   const { outcome } = judgeRun({ run, named, hit, way, scope, store });
@@ -98,9 +115,9 @@ function scopesFor({ cell, way }: Case): Scope[] {
 async function injectionOf({ life, cell, way, nthOf }: Case, scope: Scope): Promise<string> {
   const { name, spread } = way;
   // Apart, the first thread's calls on the store are beyond this end, and nobody else makes so many on one file.
-  const isApart = scope === "file, apart";
-  const end = spread === "once" ? "" : isApart ? `..${callsApart}` : "+";
-  const when = `when=${nthOf[scope]}${end}`;
+  const n = nthOf[scope];
+  const end = spread === "once" ? "" : scope === "file, apart" && n <= callsApart ? `..${callsApart}` : "+";
+  const when = `when=${n}${end}`;
   if (name === "zero write" || name === "zero read") return `${cell.kind}:retval=0:${when}`;
   if (name !== "short write" && name !== "short read") return `${cell.kind}:error=${name}:${when}`;
   // Never more than is asked for: a rest may be as short as one byte.
