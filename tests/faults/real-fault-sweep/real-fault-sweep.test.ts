@@ -1,6 +1,7 @@
 import { describe, expect, setDefaultTimeout } from "bun:test";
 import { randomBelow, type Random } from "../../../src/lib/random.ts";
 import { changedSource, type SourceChange } from "../../support/changed-source.ts";
+import { removals } from "../../support/removals.ts";
 import { withSeed } from "../../support/seeds.ts";
 import { testWithStrace } from "../../support/strace.ts";
 import { inTwoLanes } from "../../support/two-lanes.ts";
@@ -75,27 +76,38 @@ function draw(cases: readonly Case[], random: Random): Case[] {
 }
 
 describe("the sweep finds out", () => {
-  const bugs: [what: string, name: string, found: RegExp, change: SourceChange][] = [
+  const ofLog = "first life: fdatasync wal/000000000001.wal 1, EIO once";
+  const ofManifest = "first life: pwrite64 manifest/000000000001.manifest 1, short write once";
+  const inLog = (from: string, to: string) => [{ file: "src/wal/log-syncs.ts", from, to }];
+  const bugs: [what: string, name: string, found: RegExp, changes: readonly SourceChange[]][] = [
     [
       "when a failed sync of the log is taken for a good one",
-      "first life: fdatasync wal/000000000001.wal 1, EIO once",
-      /may only be "stopped"|acknowledged, and \d+ durable/,
-      {
-        file: "src/wal/segment-file.ts",
-        from: "await this.#file.datasync();",
-        to: "await this.#file.datasync().catch(() => {});",
-      },
+      ofLog,
+      /may only be "stopped"/,
+      inLog("await segment.sync();", "await segment.sync().catch(() => {});"),
+    ],
+    [
+      "when a failed sync of the log is tried again",
+      ofLog,
+      /may only be "stopped"|after it had failed, it tried fdatasync/,
+      inLog("await segment.sync();", "await segment.sync().catch(() => segment.sync());"),
+    ],
+    [
+      "when acks leave before the sync that fails",
+      ofLog,
+      /seq \d+ was acknowledged, and \d+ durable/,
+      removals["acks leave before the sync"],
     ],
     [
       "when the rest of a short write is not written",
-      "first life: pwrite64 manifest/000000000001.manifest 1, short write once",
+      ofManifest,
       /leaves a gap|corrupt|did not go on/,
-      { file: "src/vfs/file-system.ts", from: "    written += count;", to: "    written = source.length;" },
+      [{ file: "src/vfs/file-system.ts", from: "    written += count;", to: "    written = source.length;" }],
     ],
   ];
-  for (const [what, name, found, change] of bugs) {
+  for (const [what, name, found, changes] of bugs) {
     testWithStrace(what, async () => {
-      using copy = changedSource([change]);
+      using copy = changedSource(changes);
       const each = (await casesOf()).find((one) => nameOf(one) === name)!;
       expect(await tryCase(each, copy.path).catch(String)).toMatch(found);
     });
