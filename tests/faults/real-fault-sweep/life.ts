@@ -75,8 +75,10 @@ class Life {
               () => this.#write([put("b"), remove("a"), put("c", 300)]),
               () => this.#write([put("d", 40, 1_000)]),
               () => this.#write([put("e", 700)]),
-              // Not while the flushes go on: else the numbers of tables would be others each time.
+              // One after the other: else the numbers of tables would be others each time.
+              () => this.#settled(),
               async () => (await client.checkpoint()) !== undefined,
+              () => this.#settled(),
               () => client.compact(),
               () => this.#write([remove("b")]),
             ]
@@ -155,15 +157,17 @@ class Life {
     return outcome === "sealed";
   }
 
-  /** Waits until nothing is left of what was merged: files go a little later than the last reader. */
+  /** Waits until nothing is left to be flushed, and nothing of what was merged: files go after their last reader. */
   async #settled(): Promise<boolean> {
     const { dataDirectory } = this.#store;
     const outcome = await eventually("what was merged is deleted", async () => {
       const stats = this.#isOver ? undefined : await this.#client!.statsIfAnswered();
       if (stats === undefined) return "cut off";
-      const { segments, tables } = stats.store;
+      const { segments, tables, pendingFlushes } = stats.store;
       const isSettled =
-        count(dataDirectory, "wal", ".wal") === segments && count(dataDirectory, "tables", "") === tables;
+        pendingFlushes === 0 &&
+        count(dataDirectory, "wal", ".wal") === segments &&
+        count(dataDirectory, "tables", "") === tables;
       return isSettled && "settled";
     });
     return outcome === "settled";

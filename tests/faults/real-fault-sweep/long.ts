@@ -65,7 +65,10 @@ function shuffled(cases: readonly Case[]): Case[] {
 async function tryAndTell(each: Case, missed: Case[]): Promise<void> {
   try {
     const judged = await tryCase(each);
-    if (judged.outcome === undefined) missed.push(each);
+    if (judged.outcome === undefined) {
+      missed.push(each);
+      console.error(`missed: ${nameOf(each)}`);
+    }
     tally.add(each, judged);
   } catch (error) {
     console.error((error as Error).message);

@@ -19,6 +19,7 @@ export async function restartInProcess(store: SweptStore): Promise<void> {
       segmentBytesMax,
       runner: new InlineRunner(realFileSystem, systemClock),
     });
+    await standsStill(db);
     const entries = (db.scan({}).entries ?? []).map(([key, value = "", version]) => {
       return [key, { version, tag: tagOf(Buffer.from(value, "latin1")) }] as const;
     });
@@ -32,6 +33,11 @@ export async function restartInProcess(store: SweptStore): Promise<void> {
     await db.engine.close();
     assertIntact(store.dataDirectory, "stopped");
   }
+}
+
+/** A segment that the start has begun, and whose record has a seq, may not have its file yet. */
+async function standsStill(db: EngineDriver): Promise<void> {
+  while (db.engine.ackableSeq < db.engine.currentSeq) await db.acknowledged(db.engine.currentSeq);
 }
 
 /** The same by the program itself, which is killed once, and ended in order at last. */
