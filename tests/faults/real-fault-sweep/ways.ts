@@ -132,15 +132,12 @@ export type Outcome = (typeof outcomes)[number];
 
 /** What may come of it for whoever uses the store. */
 export function outcomesAllowed(cell: Cell, way: Way): readonly Outcome[] {
-  const part = partOf(cell.path);
-  const isOfLogOrManifest = (part === "wal" || part === "manifest") && !isOfLock(cell);
   if (cell.kind === "close" || isBegunAgain(cell, way)) return ["unnoticed"];
-  // Nobody knows what is on the disk once anything was to change there, and failed: nothing may go on.
-  const mustStop = isOfLogOrManifest && (isChanging(cell) || isSyncing(cell)) && way.name !== "short write";
-  if (mustStop) return ["stopped", "did not start"];
-  if (isNoRoom(way) && part === "tables" && cell.kind !== "mkdir") {
+  if (isNoRoom(way) && partOf(cell.path) === "tables" && cell.kind !== "mkdir") {
     // A flush or a merge begins anew, with other files, once there is room. A start has no time to wait.
     return way.spread === "once" ? ["unnoticed", "waited for room"] : outcomes;
   }
-  return ["unnoticed", "stopped", "did not start"];
+  // Nobody knows what is on the disk once anything was to change there, and failed: nothing may go on.
+  const mustStop = (isChanging(cell) || isSyncing(cell)) && !isOfLock(cell) && way.name !== "short write";
+  return mustStop ? ["stopped", "did not start"] : ["unnoticed", "stopped", "did not start"];
 }
