@@ -1,6 +1,6 @@
 import { assert } from "../lib/assert.ts";
 import { HoldfastError, InvalidArgumentError, LimitError } from "../lib/errors.ts";
-import { batchBytesMax, batchOperationsMax, pageBytesMax, pendingBytesMax } from "../lib/limits.ts";
+import { batchBytesMax, batchOperationsMax, pageBytesMax } from "../lib/limits.ts";
 import { TableCorruptionError } from "../table/errors.ts";
 import { WalClosedError, WalFencedError } from "../wal/errors.ts";
 import { recordFlag, recordType } from "../wal/format.ts";
@@ -76,8 +76,8 @@ export class Engine implements Store {
     return this.#writer.ackableSeq;
   }
 
-  get congested(): boolean {
-    return this.#writer.builder.pendingBytes > pendingBytesMax;
+  get pendingBytes(): number {
+    return this.#writer.builder.pendingBytes;
   }
 
   get(id: number, key: Buffer, keyStart: number, keyEnd: number, snapshotId: number, replies: Replies): void {

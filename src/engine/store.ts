@@ -18,8 +18,8 @@ export interface Store {
   readonly currentSeq: number;
   /** Everything up to this seq may be acknowledged and observed. Never goes back. */
   readonly ackableSeq: number;
-  /** So much waits for the disk that callers should bring nothing more until the next advance. */
-  readonly congested: boolean;
+  /** What waits to be written. Beyond some bound callers should bring nothing more until the next advance. */
+  readonly pendingBytes: number;
 
   /** `snapshotId` 0 reads the newest state, here and in getMany. */
   get(id: number, key: Buffer, keyStart: number, keyEnd: number, snapshotId: number, replies: Replies): void;

@@ -76,6 +76,12 @@ export const diskHeadroomBytes = 64 * MiB;
 /** Bytes accepted and not yet written: past it the server reads no further requests until the disk catches up. */
 export const pendingBytesMax = 64 * MiB;
 
+/**
+ * What waits to be written is a large group from here on: it takes a quick disk some 4 ms, and those behind it as long.
+ * While modest sessions are about, greedy ones bring no more then.
+ */
+export const sharedGroupBytesMax = 1 * MiB;
+
 /** Mode "batch": whoever lets a minute of writes wait for a sync wants mode "none". */
 export const batchDelayMsMax = 60_000;
 
@@ -177,6 +183,42 @@ export const inputBytesTotalMax = 512 * MiB;
 
 /** After so long a session lets others have their turn, whatever its peer has sent: well below any deadline. */
 export const turnMsMax = 2;
+
+/** So long one modest session may work at once while there are others: a few dozen requests. */
+export const modestMsMax = 0.1;
+
+/**
+ * So long all greedy sessions together work in one pass of the event loop while there are modest ones, who wait for it:
+ * little beside a sync, and fifty times what it costs to look whether anybody came.
+ */
+export const greedyMsMax = 0.25;
+
+/**
+ * The same while nobody is modest. Fifty connections that pipeline 128 sets each take 6 ms, and are one group of the
+ * log; whoever comes for the first time after a while waits for no more than this.
+ */
+export const passMsMax = 8;
+
+/** Somebody modest who was served so lately is about to come again. */
+export const modestMemoryMs = 100;
+
+/**
+ * Half of what was asked for is forgotten at each of these intervals, and whoever asked for no more than this is never
+ * greedy (src/server/demand.ts). An effort is a put, or a quarter of a get (src/server/intake.ts): some 600 puts a
+ * second, or 150 gets.
+ */
+export const appetiteHalvesMs = 100;
+export const modestEffortMax = 128;
+
+/** So much effort, or output, goes by between two looks at the clock: some tens of microseconds. */
+export const effortPerLook = 64;
+export const outputPerLook = 256 * KiB;
+
+/** A session that waits for its turn is not read from once it has received this much. */
+export const turnInputBytesMax = 64 * KiB;
+
+/** Answers wait for the end of a turn, and leave together; but more than this is given to the socket at once. */
+export const turnOutputBytesMax = 64 * KiB;
 
 /** File descriptors are finite, and each connection costs a few KiB. */
 export const connectionsMax = 10_000;

@@ -1,6 +1,7 @@
 import { Buffer } from "node:buffer";
 import type { Store } from "../engine/store.ts";
 import { HoldfastError } from "../lib/errors.ts";
+import { pendingBytesMax } from "../lib/limits.ts";
 import { FrameDecoder } from "../protocol/frame-decoder.ts";
 import type { HelloInfo, HelloRequest } from "../protocol/hello.ts";
 import { connectionId, opcode, unconditional } from "../protocol/opcodes.ts";
@@ -41,9 +42,11 @@ export class Intake {
   /** What the peer calls itself. */
   clientName = "";
   requestsTaken = 0;
-  /** The next request, as far as it came, is a write that the store is too congested for. */
+  /** The next request, as far as it came, is a write that has to wait until the store has written what it has. */
   holdsWrite = false;
-  /** What the requests so far cost, roughly: a page or a batch may be as much work as a hundred small ones. */
+  /** Its writes have to wait while more than this waits to be written. */
+  pendingBytesMax = pendingBytesMax;
+  /** What the requests so far cost, roughly, in puts: a page or a batch may be as much work as a hundred small ones. */
   effort = 0;
   /** Why the connection has to end; no more is taken then. */
   fatal: HoldfastError | undefined;
@@ -101,7 +104,8 @@ export class Intake {
 
   /** Writes have to wait; but not those of strangers or during a drain, which are refused. */
   get isHeldBack(): boolean {
-    return this.#host.store.congested && !this.#host.isDraining && !this.isGreeting;
+    const { isDraining, store } = this.#host;
+    return store.pendingBytes > this.pendingBytesMax && !isDraining && !this.isGreeting;
   }
 
   /** Holds the next request if it has to wait. One that is not whole, too: its rest would only take memory. */
@@ -136,6 +140,7 @@ export class Intake {
     const { statistics, store } = this.#host;
     const id = request.correlationId;
     statistics.requests[request.opcode]!++;
+    this.effort += effortOf(request);
     switch (request.opcode) {
       case opcode.hello:
         this.isGreeting = false;
@@ -151,13 +156,13 @@ export class Intake {
         return;
       default:
         this.#queue.unanswered++;
-        this.effort += effortOf(request);
         dispatch(request, store, this.#queue);
     }
   }
 
   /** Answers what can't be carried out. Whether the connection goes on. */
   #refuse(id: number, error: unknown): boolean {
+    this.effort += effortOfRefusal;
     const reason = error instanceof ProtocolError ? error : undecodable(error);
     this.#queue.error(id, reason);
     if (reason instanceof RefusedError && !this.isGreeting) return true;
@@ -208,14 +213,20 @@ function effortOf(request: RequestDecoder): number {
     case opcode.scan:
     case opcode.getMany:
     case opcode.batch:
+    case opcode.stats:
+      return 64;
     case opcode.checkpoint:
     case opcode.compact:
-      return 64;
+    case opcode.hello:
+      return 16;
     case opcode.get:
       return 4;
     default:
       return request.ifVersion === unconditional ? 1 : 4;
   }
 }
+
+/** An error is thrown, and its message written. */
+const effortOfRefusal = 16;
 
 const nothing = Buffer.alloc(0);

@@ -19,6 +19,7 @@ import { Session, type SessionHost } from "./session.ts";
 import { Statistics } from "./statistics.ts";
 import type { Wire } from "./wire.ts";
 import { TurnEnd } from "./turn-end.ts";
+import { Turns } from "./turns.ts";
 import { WriterPool } from "./writer-pool.ts";
 
 /** A server that runs, as its owner sees it. */
@@ -68,6 +69,7 @@ export class RunningServer implements Server, SessionHost {
   readonly request: RequestDecoder;
   readonly pool = new WriterPool();
   readonly turnEnd: TurnEnd;
+  readonly turns: Turns;
   readonly statistics = new Statistics();
   isDraining = false;
 
@@ -89,6 +91,7 @@ export class RunningServer implements Server, SessionHost {
     this.store = store;
     this.clock = clock;
     this.turnEnd = turnEnd ?? new TurnEnd(clock);
+    this.turns = new Turns(clock, this.turnEnd);
     this.limits = limits;
     this.request = new RequestDecoder(limits);
     this.hello = {

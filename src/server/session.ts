@@ -2,20 +2,23 @@ import type { Buffer } from "node:buffer";
 import type { AdvanceWaiter } from "../engine/store.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { HoldfastError } from "../lib/errors.ts";
-import { turnMsMax } from "../lib/limits.ts";
+import { turnInputBytesMax, turnOutputBytesMax } from "../lib/limits.ts";
 import { connectionId } from "../protocol/opcodes.ts";
 import { ProtocolError } from "../protocol/protocol-error.ts";
 import { status } from "../protocol/status.ts";
+import { Appetite } from "./appetite.ts";
 import { Deadlines, type Progress } from "./deadlines.ts";
 import { Intake, type IntakeHost } from "./intake.ts";
 import { ResponseQueue, type QueueHost } from "./response-queue.ts";
 import type { TurnEnd, TurnEnder } from "./turn-end.ts";
+import type { Turns, TurnTaker } from "./turns.ts";
 import type { Wire } from "./wire.ts";
 
 /** What the sessions of a server share, and whom they tell of their end. */
 export interface SessionHost extends IntakeHost, QueueHost {
   readonly clock: Clock;
   readonly turnEnd: TurnEnd;
+  readonly turns: Turns;
   /** The output of all connections together is beyond its limit. */
   relieve(): void;
   /** A peer was sent away for what it did, or left undone. */
@@ -40,9 +43,10 @@ export interface SessionHost extends IntakeHost, QueueHost {
  *   any state ── the wire closed, a peer that takes nothing, too much output in total ──────────> closed
  *
  * While it is open, a session may be *stalled*: as many requests as the peer may have in flight are unanswered, as
- * many bytes as it may leave unread wait for it, its turn was long, or its next request is a write and the store is
- * congested. It takes no request then, what was received stays in the decoder, the wire is paused; it goes on when half
- * of that room is free again, and the store has room for writes. So whoever only reads never waits for writes.
+ * many bytes as it may leave unread wait for it, or its next request is a write and the store is congested. It takes no
+ * request then, what was received stays in the decoder, the wire is paused; it goes on when half of that room is free
+ * again, and the store has room for writes. So whoever only reads never waits for writes. And it may have to *wait for
+ * its turn* (turns.ts), because it asks for much and others are there: it takes no request until it is called.
  *
  * Invariants:
  *  1. Requests are handed to the store in the order in which they came, each exactly once, none while stalled.
@@ -50,21 +54,26 @@ export interface SessionHost extends IntakeHost, QueueHost {
  *  3. Whatever a peer sends, only its own connection ends. Whatever our code or the store throws ends the server.
  *  4. What a connection holds is bounded: one frame, a chunk or two behind it, and output up to outputBytesMax
  *     plus the one answer that went past it.
- *  5. The wire is paused if and only if the session is open and stalled.
+ *  5. The wire is paused if and only if the session is open, and stalled, or waits for its turn and has received more
+ *     than turnInputBytesMax that it did not take.
  *  6. While something waits for the store's next advance, one awaitAdvance is registered, and never two.
  */
-export class Session implements AdvanceWaiter, Progress, TurnEnder {
+export class Session implements AdvanceWaiter, Progress, TurnEnder, TurnTaker {
   readonly #host: SessionHost;
   readonly #wire: Wire;
   readonly #queue: ResponseQueue;
   readonly #intake: Intake;
   readonly #deadlines: Deadlines;
+  readonly #appetite: Appetite;
   #state: "open" | "finishing" | "lingering" | "closed" = "open";
   #isStalled = false;
   #isPaused = false;
   #awaitsAdvance = false;
   #awaitsPoll = false;
   #awaitsTurnEnd = false;
+  #awaitsTurn = false;
+  /** While it has its turn: until when. */
+  #turnEndMs: number | undefined;
   #peerEnded = false;
   #fault: HoldfastError | undefined;
   #lingersSinceMs = 0;
@@ -76,6 +85,7 @@ export class Session implements AdvanceWaiter, Progress, TurnEnder {
     this.#wire = wire;
     this.#queue = new ResponseQueue(wire, host, () => this.#workAfterPoll());
     this.#intake = new Intake(host, this.#queue);
+    this.#appetite = new Appetite(host.clock, host.turns.demand, this.#intake, this.#queue);
     this.#deadlines = new Deadlines(host.limits, host.clock.monotonicMs());
   }
 
@@ -113,6 +123,14 @@ export class Session implements AdvanceWaiter, Progress, TurnEnder {
   advanced(): void {
     this.#awaitsAdvance = false;
     this.#work();
+  }
+
+  /** It waited for its turn, and may work until then. */
+  takeTurn(endMs: number): void {
+    this.#awaitsTurn = false;
+    this.#turnEndMs = endMs;
+    this.#work();
+    this.#turnEndMs = undefined;
   }
 
   /** All that could be read in this turn was read. */
@@ -205,7 +223,7 @@ export class Session implements AdvanceWaiter, Progress, TurnEnder {
   }
 
   get unfinishedBytes(): number {
-    return this.#isStalled || this.#state !== "open" ? 0 : this.#intake.bufferedBytes;
+    return this.#isStalled || this.#awaitsTurn || this.#state !== "open" ? 0 : this.#intake.bufferedBytes;
   }
 
   get bytesTaken(): number {
@@ -242,18 +260,13 @@ export class Session implements AdvanceWaiter, Progress, TurnEnder {
       queue.release();
       queue.isCorked = false;
       // Others were read in this turn too, and all answers leave at its end; but large ones need not pile up.
-      const mayWait = chunk !== undefined && this.#state === "open" && queue.unsentBytes < turnBytesMax;
-      if (mayWait && queue.unsentBytes > 0) this.#endTurn();
-      else this.#leave();
+      const mayWait = chunk !== undefined && this.#state === "open" && queue.unsentBytes < turnOutputBytesMax;
+      if (!mayWait || queue.unsentBytes === 0) return this.#leave();
+      if (!this.#awaitsTurnEnd) this.#host.turnEnd.add(this);
+      this.#awaitsTurnEnd = true;
     } catch (error) {
       this.#host.failed(error);
     }
-  }
-
-  #endTurn(): void {
-    if (this.#awaitsTurnEnd) return;
-    this.#awaitsTurnEnd = true;
-    this.#host.turnEnd.add(this);
   }
 
   #leave(): void {
@@ -263,26 +276,36 @@ export class Session implements AdvanceWaiter, Progress, TurnEnder {
 
   #takeRequests(): void {
     if (this.#isStalled && !this.#hasRoomAgain()) return;
+    const { clock, isDraining, turns } = this.#host;
+    if (this.#awaitsTurn && !isDraining) return;
+    const nowMs = clock.monotonicMs();
+    const isGreedy = this.#appetite.isGreedy(nowMs);
+    const endMs = isDraining ? Infinity : (this.#turnEndMs ?? turns.admit(isGreedy, nowMs));
+    if (endMs === undefined) return this.#awaitTurn();
+    this.#intake.pendingBytesMax = turns.pendingBytesMax(isGreedy, nowMs);
+    this.#takeUntil(endMs);
+    if (this.#appetite.count() && !isGreedy && !this.#awaitsTurn) turns.servedModest(nowMs);
+  }
+
+  /** Takes requests while there is room for their answers, and time. */
+  #takeUntil(endMs: number): void {
     const intake = this.#intake;
     const queue = this.#queue;
     const { isDraining } = this.#host;
     const { inFlightRequestsMax, outputBytesMax } = this.#host.limits;
-    const startedMs = this.#host.clock.monotonicMs();
-    let effortAtLook = intake.effort;
+    let isOver = false;
     do {
-      const isFull = queue.inFlight >= inFlightRequestsMax || queue.outputBytes >= outputBytesMax;
-      let isLong = false;
-      if (intake.effort - effortAtLook >= effortPerLook) {
-        // Small answers fill no room, and a scan may look at many keys for them: others must have their turn.
-        effortAtLook = intake.effort;
-        isLong = this.#host.clock.monotonicMs() - startedMs >= turnMsMax;
-      }
-      this.#isStalled = (isFull || isLong) && !isDraining;
-    } while (!this.#isStalled && intake.take());
+      const { outputBytes } = queue;
+      const isFull = queue.inFlight >= inFlightRequestsMax || outputBytes >= outputBytesMax;
+      this.#isStalled = isFull && !isDraining;
+      isOver = this.#appetite.hasEaten(endMs, outputBytes);
+    } while (!this.#isStalled && !isOver && intake.take());
     if (intake.holdsWrite) this.#isStalled = true;
+    else if (isOver && !this.#isStalled && intake.bufferedBytes > 0) this.#awaitTurn();
     queue.endChunk();
     if (intake.fatal !== undefined) this.#host.evicted(this, intake.fatal);
-    if (intake.fatal !== undefined || (this.#peerEnded && !this.#isStalled)) this.#state = "finishing";
+    const isDone = this.#peerEnded && !this.#isStalled && !this.#awaitsTurn;
+    if (intake.fatal !== undefined || isDone) this.#state = "finishing";
   }
 
   /**
@@ -318,10 +341,12 @@ export class Session implements AdvanceWaiter, Progress, TurnEnder {
       return;
     }
 
-    const isHeldBack = this.#state === "open" && this.#isStalled;
-    if (isHeldBack !== this.#isPaused) this.#pause(isHeldBack);
-    // In a later turn: a peer that reads as fast as we answer must not keep all others waiting.
-    if (isHeldBack && this.#hasRoomAgain()) this.#workAfterPoll();
+    const isOpen = this.#state === "open";
+    const isHeldBack = isOpen && this.#isStalled;
+    const hasEnough = isOpen && this.#awaitsTurn && this.#intake.bufferedBytes > turnInputBytesMax;
+    if ((isHeldBack || hasEnough) !== this.#isPaused) this.#pause(!this.#isPaused);
+    // In a turn of its own: a peer that reads as fast as we answer must not keep all others waiting.
+    if (isHeldBack && this.#hasRoomAgain()) this.#awaitTurn();
 
     if ((queue.isWaiting || (isHeldBack && this.#awaitsCongestion)) && !this.#awaitsAdvance) {
       this.#awaitsAdvance = true;
@@ -337,6 +362,12 @@ export class Session implements AdvanceWaiter, Progress, TurnEnder {
     const bytes = this.#state === "open" ? this.#intake.bufferedBytes : 0;
     this.#host.statistics.inputBytes += bytes - this.#inputBytesCounted;
     this.#inputBytesCounted = bytes;
+  }
+
+  #awaitTurn(): void {
+    if (this.#awaitsTurn) return;
+    this.#awaitsTurn = true;
+    this.#host.turns.add(this);
   }
 
   #pause(isPaused: boolean): void {
@@ -365,9 +396,3 @@ export class Session implements AdvanceWaiter, Progress, TurnEnder {
     else this.#wire.shutdown();
   }
 }
-
-/** How much effort (intake.ts) goes by between two looks at the clock. */
-const effortPerLook = 64;
-
-/** More than this is given to the wire at once: it is about what a socket takes. */
-const turnBytesMax = 64 * 1024;

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { HoldfastError } from "../lib/errors.ts";
-import { gatherRecordsMin, pendingBytesMax, preparedBytes } from "../lib/limits.ts";
+import { gatherRecordsMin, pendingBytesMax, preparedBytes, sharedGroupBytesMax } from "../lib/limits.ts";
 import { randomBytes } from "../lib/random.ts";
 import type { Barrier } from "./barrier.ts";
 import { segmentName } from "./directory.ts";
@@ -270,9 +270,11 @@ export class LogWriter {
   #written(bytes: number): void {
     this.bytesWritten += bytes;
     this.#options.pace.wrote(bytes);
-    const wasCongested = this.builder.pendingBytes > pendingBytesMax;
-    this.builder.pendingBytes -= bytes;
-    if (wasCongested && this.builder.pendingBytes <= pendingBytesMax) this.#options.listener.advanced();
+    const { builder } = this;
+    const before = builder.pendingBytes;
+    builder.pendingBytes -= bytes;
+    const isBelow = (max: number) => before > max && builder.pendingBytes <= max;
+    if (isBelow(pendingBytesMax) || isBelow(sharedGroupBytesMax)) this.#options.listener.advanced();
   }
 
   /** Mode "batch": a sync follows within so many records or so much time, and never holds up a write. */

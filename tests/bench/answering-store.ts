@@ -7,7 +7,7 @@ import type { AdvanceWaiter, Replies, Store, Write } from "../../src/engine/stor
 export class AnsweringStore implements Store {
   readonly syncMode = "always";
   readonly storeId = Buffer.alloc(16);
-  readonly congested = false;
+  readonly pendingBytes = 0;
   currentSeq = 0;
 
   /** Nothing ever waits. */

@@ -7,7 +7,7 @@ import type {
   Write,
 } from "../../src/engine/store.ts";
 import { ByteWriter } from "../../src/lib/byte-writer.ts";
-import { systemClock } from "../../src/lib/clock.ts";
+import { systemClock, type Clock } from "../../src/lib/clock.ts";
 import { systemRandom } from "../../src/lib/random.ts";
 import { encodeGet, encodeHello, encodePing, encodePut } from "../../src/protocol/request-encoder.ts";
 import { silentLogger } from "../../src/server/logger.ts";
@@ -32,7 +32,7 @@ const value = Buffer.alloc(100, 1);
 class CountingStore implements Store {
   readonly syncMode = "always";
   readonly storeId = Buffer.alloc(16);
-  readonly congested = false;
+  readonly pendingBytes = 0;
   currentSeq = 0;
   ackableSeq = 0;
   #waiters: AdvanceWaiter[] = [];
@@ -92,6 +92,15 @@ function chunkOf(pipelined: number, encode: Encode): Buffer {
   return Buffer.from(writer.bytes.subarray(0, writer.length));
 }
 
+/** The turns of the event loop are the bench's own. */
+const ends: (() => void)[] = [];
+const clock: Clock = { ...systemClock, afterPoll: (action) => void ends.push(action) };
+
+/** Turns pass until nobody waits for one. */
+function endTurns(): void {
+  while (ends.length > 0) for (const end of ends.splice(0)) end();
+}
+
 /** Nanoseconds a request, the best of some runs, because the machine's other work only ever adds. */
 function measure(name: string, pipelined: number, encode: Encode): void {
   const store = new CountingStore();
@@ -104,7 +113,7 @@ function measure(name: string, pipelined: number, encode: Encode): void {
     },
     limits: resolveLimits(),
     logger: silentLogger,
-    clock: systemClock,
+    clock,
     random: systemRandom,
   });
   const sessions = Array.from({ length: connections }, () => accept(wire)!);
@@ -118,6 +127,7 @@ function measure(name: string, pipelined: number, encode: Encode): void {
     const startNs = Bun.nanoseconds();
     for (let round = 0; round < rounds; round++) {
       for (const session of sessions) session.receive(chunk);
+      endTurns();
       store.advance();
     }
     const nanoseconds = (Bun.nanoseconds() - startNs) / (rounds * pipelined * connections);

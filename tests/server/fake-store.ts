@@ -12,7 +12,12 @@ import {
   type Write,
 } from "../../src/engine/store.ts";
 import { HoldfastError } from "../../src/lib/errors.ts";
-import { snapshotLeaseMsDefault, snapshotLeaseMsMax } from "../../src/lib/limits.ts";
+import {
+  pendingBytesMax,
+  sharedGroupBytesMax,
+  snapshotLeaseMsDefault,
+  snapshotLeaseMsMax,
+} from "../../src/lib/limits.ts";
 
 interface Entry {
   readonly version: number;
@@ -55,6 +60,8 @@ export class FakeStore implements Store {
   /** With so many that are not durable, it is congested until some of them are. */
   pendingSeqsMax = Infinity;
   congested = false;
+  /** What waits is more than greedy sessions may add to while there are modest ones. */
+  groupIsLarge = false;
   /** Writes that came all the same. */
   writesWhileCongested = 0;
   /** Calls in their order, as "put a", "get b". */
@@ -78,6 +85,11 @@ export class FakeStore implements Store {
   constructor(options: FakeStoreOptions = {}) {
     this.#options = options;
     this.syncMode = options.syncMode ?? "always";
+  }
+
+  get pendingBytes(): number {
+    if (this.congested) return pendingBytesMax + 1;
+    return this.groupIsLarge ? sharedGroupBytesMax + 1 : 0;
   }
 
   get waiterCount(): number {

@@ -34,13 +34,18 @@ export class ManualClock implements Clock {
     this.#afterPoll.push(action);
   }
 
+  /** Runs what waits for the end of this turn, and nothing that it brings up. */
+  pass(): void {
+    for (const action of this.#afterPoll.splice(0)) action();
+  }
+
   /** Runs what waits for the end of this turn, and what that brings up, turn by turn. Returns the turns. */
   poll(): number {
     let turns = 0;
     while (this.#afterPoll.length > 0) {
       turns++;
       if (turns > turnsMax) throw new Error(`Cannot end: each of ${turnsMax} turns brought up another one`);
-      for (const action of this.#afterPoll.splice(0)) action();
+      this.pass();
     }
     return turns;
   }

@@ -21,6 +21,8 @@ export interface ServerProcessOptions {
   readonly preload?: string;
   /** Where the program is. Default: this project. */
   readonly root?: string;
+  /** What runs, below the root, with the words of `serve`. Default: the real program. */
+  readonly program?: string;
 }
 
 /** The real server in a process of its own, whether or not it gets as far as listening. */
@@ -33,11 +35,11 @@ export class ServerProcess implements AsyncDisposable {
 
   constructor(options: ServerProcessOptions) {
     const { dataDirectory, sync = "always", under = [], preload = endWithParent } = options;
-    const root = options.root ?? sourceRoot;
+    const { root = sourceRoot, program = "src/main.ts" } = options;
     const serve = ["serve", "--data", dataDirectory, "--listen", "127.0.0.1:0", "--sync", sync];
     this.#isTraced = under.length > 0;
     this.#child = Bun.spawn(
-      [...under, process.execPath, "--preload", preload, join(root, "src/main.ts"), ...serve],
+      [...under, process.execPath, "--preload", preload, join(root, program), ...serve],
       {
         cwd: root,
         env: { ...process.env, ...sizesOf(options) },

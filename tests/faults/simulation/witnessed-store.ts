@@ -45,8 +45,8 @@ export class WitnessedStore implements Store {
     return this.#engine.ackableSeq;
   }
 
-  get congested() {
-    return this.#engine.congested;
+  get pendingBytes() {
+    return this.#engine.pendingBytes;
   }
 
   get(id: number, key: Buffer, keyStart: number, keyEnd: number, snapshotId: number, replies: Replies): void {

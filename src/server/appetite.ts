@@ -1,0 +1,73 @@
+import type { Clock } from "../lib/clock.ts";
+import { effortPerLook, outputPerLook } from "../lib/limits.ts";
+import type { Demand } from "./demand.ts";
+
+/** What a session shows of the work that it does. */
+export interface Work {
+  /** Of the requests so far (intake.ts). */
+  readonly effort: number;
+}
+
+export interface Output {
+  readonly outputBytes: number;
+}
+
+/**
+ * How much of the server one session asks for. It counts the effort of its requests, of which half is forgotten at the
+ * end of each interval (demand.ts): that says whether the session is greedy, and has to share its time with others that
+ * are (turns.ts). And it says when a turn has been long enough, which is not a matter of each request: a look at the
+ * clock costs as much as a small one.
+ */
+export class Appetite {
+  readonly #clock: Pick<Clock, "monotonicMs">;
+  readonly #demand: Demand;
+  readonly #work: Work;
+  readonly #output: Output;
+  #effort = 0;
+  #interval = -1;
+  #effortCounted = 0;
+  #effortAtLook = 0;
+  #outputAtLook = 0;
+
+  constructor(clock: Pick<Clock, "monotonicMs">, demand: Demand, work: Work, output: Output) {
+    this.#clock = clock;
+    this.#demand = demand;
+    this.#work = work;
+    this.#output = output;
+  }
+
+  /** Whether it has asked for more than a modest one would. A turn begins. */
+  isGreedy(nowMs: number): boolean {
+    const demand = this.#demand;
+    demand.look(nowMs);
+    this.#effortAtLook = this.#work.effort;
+    this.#outputAtLook = this.#output.outputBytes;
+    const passed = demand.interval - this.#interval;
+    return this.#effort / 2 ** passed > demand.modestEffort;
+  }
+
+  /** Whether the turn, which was to end at `endMs`, is over. Small answers fill no room, and may be much work. */
+  hasEaten(endMs: number, outputBytes: number): boolean {
+    const { effort } = this.#work;
+    const isShort =
+      effort - this.#effortAtLook < effortPerLook && outputBytes - this.#outputAtLook < outputPerLook;
+    if (isShort) return false;
+    this.#effortAtLook = effort;
+    this.#outputAtLook = outputBytes;
+    return this.#clock.monotonicMs() >= endMs;
+  }
+
+  /** The turn is over. Whether anything was taken in it. */
+  count(): boolean {
+    const effort = this.#work.effort - this.#effortCounted;
+    if (effort === 0) return false;
+    const { interval } = this.#demand;
+    const isFirst = interval !== this.#interval;
+    if (isFirst) this.#effort /= 2 ** (interval - this.#interval);
+    this.#interval = interval;
+    this.#effort += effort;
+    this.#effortCounted += effort;
+    this.#demand.add(effort, isFirst);
+    return true;
+  }
+}

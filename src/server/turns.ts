@@ -1,0 +1,141 @@
+import { assert } from "../lib/assert.ts";
+import type { Clock } from "../lib/clock.ts";
+import {
+  greedyMsMax,
+  modestMemoryMs,
+  modestMsMax,
+  passMsMax,
+  pendingBytesMax,
+  sharedGroupBytesMax,
+  turnMsMax,
+} from "../lib/limits.ts";
+import { Demand } from "./demand.ts";
+import type { TurnEnd } from "./turn-end.ts";
+
+/** Who has requests to be taken, and waits until it is its turn. */
+export interface TurnTaker {
+  /** Works until then; if anything is left it waits for another turn. */
+  takeTurn(endMs: number): void;
+}
+
+/**
+ * Shares the event loop among the sessions. Whoever asks for little is *modest*, and is served as soon as its bytes
+ * are read. All others are *greedy* (demand.ts): they share one budget a pass of the event loop, and whoever finds it
+ * used up stands in a queue, from which the next passes serve them in turn.
+ *
+ *   a pass:   sockets are read ──────────────────────────> answers leave ──> the queue ──> the next pass
+ *             modest ones: at once                         (turn-end.ts)     as far as the
+ *             greedy ones: at once while the queue is                        budget goes
+ *             empty and the budget is not used up, else
+ *             into the queue
+ *
+ * While there are modest ones about, the budget is `greedyMsMax`: however many are greedy, a modest one waits for about
+ * that. While there are none, it is `passMsMax`, long enough for groups and answers to be large. The pass between two
+ * budgets looks for sockets that are ready and sleeps for none, so no time is lost but what the look costs.
+ *
+ * When the queue is long and a modest one came, the queue waits for one pass more, and never for two in a row: so the
+ * modest one's write is on its way to the disk before the greedy ones go on, and these never starve.
+ *
+ * Invariants:
+ *  1. Whoever waits gets its turn, in the order of the calls of `add`, once a call.
+ *  2. In a pass the greedy ones work for no longer than the budget, and one look at the clock (session.ts) over it.
+ *  3. While anybody waits, exactly one call of `#endPass` is due.
+ */
+export class Turns {
+  readonly demand: Demand;
+  readonly #clock: Pick<Clock, "monotonicMs" | "afterPoll">;
+  readonly #turnEnd: TurnEnd;
+  #waiting: TurnTaker[] = [];
+  /** Those of `waiting` before it had their turn. */
+  #head = 0;
+  /** When the first greedy session of this pass was let in; undefined: none was. */
+  #passMs: number | undefined;
+  #isEndDue = false;
+  /** When a modest session was last served, and whether that was in this pass. */
+  #modestMs = -Infinity;
+  #modestCame = false;
+  #isCrowded = false;
+  #hasYielded = false;
+
+  constructor(clock: Pick<Clock, "monotonicMs" | "afterPoll">, turnEnd: TurnEnd) {
+    this.demand = new Demand(clock.monotonicMs());
+    this.#clock = clock;
+    this.#turnEnd = turnEnd;
+  }
+
+  /** Sessions that wait for their turn. */
+  get waiting(): number {
+    return this.#waiting.length - this.#head;
+  }
+
+  /** Until when a session, whose bytes were just read, may work; undefined: it has to wait for its turn. */
+  admit(isGreedy: boolean, nowMs: number): number | undefined {
+    if (!isGreedy) return nowMs + (this.#hasModest(nowMs) ? modestMsMax : turnMsMax);
+    if (this.waiting > 0) return undefined;
+    if (this.#passMs === undefined) {
+      this.#passMs = nowMs;
+      this.#scheduleEnd();
+    }
+    const endMs = this.#passMs + this.#budgetMs(nowMs);
+    return nowMs < endMs ? Math.min(endMs, nowMs + turnMsMax) : undefined;
+  }
+
+  /** Whoever is greedy adds nothing to a large group of the log while there are modest ones, who would wait for it. */
+  pendingBytesMax(isGreedy: boolean, nowMs: number): number {
+    return isGreedy && this.#hasModest(nowMs) ? sharedGroupBytesMax : pendingBytesMax;
+  }
+
+  /** A modest session got all that it had asked for. */
+  servedModest(nowMs: number): void {
+    this.#modestMs = nowMs;
+    this.#modestCame = true;
+  }
+
+  /** Calls `takeTurn` once, when it is its turn. */
+  add(taker: TurnTaker): void {
+    this.#waiting.push(taker);
+    this.#scheduleEnd();
+  }
+
+  #hasModest(nowMs: number): boolean {
+    return nowMs - this.#modestMs < modestMemoryMs;
+  }
+
+  #budgetMs(nowMs: number): number {
+    return this.#hasModest(nowMs) ? greedyMsMax : passMsMax;
+  }
+
+  #scheduleEnd(): void {
+    if (this.#isEndDue) return;
+    this.#isEndDue = true;
+    this.#clock.afterPoll(() => this.#endPass());
+  }
+
+  #endPass(): void {
+    assert(this.#isEndDue, "a pass ends once");
+    this.#isEndDue = false;
+    this.#passMs = undefined;
+    const mustYield = this.#isCrowded && this.#modestCame && !this.#hasYielded;
+    this.#hasYielded = mustYield;
+    this.#modestCame = false;
+    if (this.waiting === 0) return;
+    // What the modest ones were answered does not wait for what the greedy ones asked.
+    this.#turnEnd.end();
+    if (!mustYield) this.#serve();
+    this.#isCrowded = this.waiting > 0;
+    if (this.#isCrowded) this.#scheduleEnd();
+  }
+
+  /** Those who wait now, until the budget is used up; whoever comes again meanwhile is served in a later pass. */
+  #serve(): void {
+    let nowMs = this.#clock.monotonicMs();
+    const endMs = nowMs + this.#budgetMs(nowMs);
+    for (let left = this.waiting; left > 0 && nowMs < endMs; left--) {
+      this.#waiting[this.#head++]!.takeTurn(Math.min(endMs, nowMs + turnMsMax));
+      nowMs = this.#clock.monotonicMs();
+    }
+    if (this.#head * 2 < this.#waiting.length) return;
+    this.#waiting.splice(0, this.#head);
+    this.#head = 0;
+  }
+}

@@ -1,0 +1,204 @@
+import { describe, expect, test } from "bun:test";
+import {
+  appetiteHalvesMs,
+  greedyMsMax,
+  modestEffortMax,
+  modestMemoryMs,
+  turnInputBytesMax,
+} from "../../src/lib/limits.ts";
+import { TestServer, type Peer } from "./harness.ts";
+
+/** A server whose store takes some time for each request, by a clock that nothing else moves. */
+class BusyServer extends TestServer {
+  readonly requestMs = 0.01;
+
+  constructor(limits: ConstructorParameters<typeof TestServer>[0] = {}) {
+    super(limits, { isInstant: true });
+    const { store } = this;
+    for (const name of ["get", "put"] as const) {
+      const method = store[name];
+      store[name] = (...words: unknown[]) => {
+        this.clock.nowMs += this.requestMs;
+        (method as (...words: unknown[]) => void).apply(store, words);
+      };
+    }
+  }
+
+  /** One pass of the event loop: what these peers send is read, answers leave, and who waits has its turn. */
+  pass(...sending: Peer[]): void {
+    for (const peer of sending) {
+      const bytes = peer.bytes();
+      if (bytes.length > 0) peer.session!.receive(bytes);
+    }
+    this.server.turnEnd.end();
+    this.clock.pass();
+  }
+
+  /** A peer that has asked for much, and is known for it. */
+  greedy(): Peer {
+    const peer = this.greeted();
+    for (let count = 0; count < modestEffortMax; count++) peer.get(2, "a");
+    peer.send().poll();
+    peer.take();
+    return peer;
+  }
+}
+
+describe("beside peers that flood", () => {
+  for (const count of [1, 10, 300]) {
+    test(`a modest one is served within a small budget, be they ${count}`, () => {
+      const host = new BusyServer();
+      const flooders = Array.from({ length: count }, () => host.greedy());
+      const modest = host.greeted();
+      let askedMs: number | undefined;
+      let slowestMs = 0;
+      let asked = 0;
+      for (let nextMs = host.clock.nowMs; asked < 100;) {
+        // Whoever is not paused sends another thousand requests in every pass; the modest one's come last.
+        const sending = flooders.filter(({ wire }) => !wire.isPaused);
+        for (const peer of sending) for (let get = 0; get < 1_000; get++) peer.get(2, "a");
+        if (askedMs === undefined && host.clock.nowMs >= nextMs) {
+          nextMs = host.clock.nowMs + 10;
+          askedMs = host.clock.nowMs;
+          asked++;
+          modest.get(2, "a");
+        }
+        host.pass(...sending, modest);
+        for (const { wire } of flooders) wire.take();
+        if (askedMs === undefined || modest.ids().length === 0) continue;
+        // At first nobody knows of the modest one.
+        if (asked > 10) slowestMs = Math.max(slowestMs, host.clock.nowMs - askedMs);
+        askedMs = undefined;
+      }
+      // Those who were read before it, and those who waited; a look at the clock comes after 16 gets.
+      expect(slowestMs).toBeLessThanOrEqual(2 * (greedyMsMax + 17 * host.requestMs));
+    });
+  }
+
+  test("a modest one keeps none of them from being served, each as much as any other", () => {
+    const host = new BusyServer();
+    const flooders = Array.from({ length: 10 }, () => host.greedy());
+    const modest = host.greeted();
+    for (const peer of flooders) for (let get = 0; get < 10_000; get++) peer.get(2, "a");
+    host.pass(...flooders, modest.get(2, "a"));
+    for (let pass = 0; pass < 1_000; pass++) host.pass(modest.get(2, "a"));
+    const taken = flooders.map(({ session }) => session!.requestsTaken);
+    expect(Math.min(...taken)).toBeGreaterThan(500);
+    expect(Math.max(...taken) - Math.min(...taken)).toBeLessThan(200);
+  });
+});
+
+describe("a peer that waits for its turn", () => {
+  /** One that has sent so many gets that it has to, while a modest one is about. */
+  function waiting(gets: number, limits = {}) {
+    const host = new BusyServer(limits);
+    const [peer, modest] = [host.greedy(), host.greeted()];
+    host.pass(modest.get(2, "a"));
+    for (let id = 2; id < gets + 2; id++) peer.get(id, "a");
+    peer.session!.receive(peer.bytes());
+    expect(host.server.turns.waiting).toBe(1);
+    return { host, peer, modest };
+  }
+
+  test("is answered in order, and everything", () => {
+    const { peer } = waiting(1_000);
+    expect(peer.poll().ids()).toEqual(Array.from({ length: 1_000 }, (_, index) => index + 2));
+  });
+
+  test("is read from on while it has sent little, and not when it has sent more, until that was taken", () => {
+    const { host, peer } = waiting(1_000);
+    expect(peer.wire.events).toEqual([]);
+    for (let id = 0; host.server.statistics.inputBytes < 2 * turnInputBytesMax; id++) peer.get(9, "b").send();
+    expect(peer.wire.events).toEqual(["pause"]);
+    peer.poll();
+    expect(peer.wire.events).toEqual(["pause", "resume"]);
+    expect(host.server.statistics.inputBytes).toBe(0);
+  });
+
+  test("that ends its side is answered, and then ended", () => {
+    const { peer } = waiting(1_000);
+    peer.end();
+    expect(peer.wire.events).toEqual([]);
+    expect(peer.poll().ids()).toHaveLength(1_000);
+    expect(peer.wire.events).toEqual(["end"]);
+  });
+
+  test("that is gone is not served any more", () => {
+    const { host, peer } = waiting(1_000);
+    const taken = peer.session!.requestsTaken;
+    peer.wire.terminate();
+    host.clock.poll();
+    expect(peer.session!.requestsTaken).toBe(taken);
+    expect(host.server.turns.waiting).toBe(0);
+  });
+
+  test("misses no deadline by that", () => {
+    const { host, peer } = waiting(1_000, { frameDeadlineMs: 1_000, frameGraceMs: 1_000 });
+    for (let second = 0; second < 5; second++) host.clock.advance(1_000);
+    expect(peer.wire.isClosed).toBe(false);
+  });
+
+  test("is refused all that it asked when the server shuts down meanwhile", async () => {
+    const { host, peer, modest } = waiting(1_000);
+    const closing = host.server.close();
+    const codes = peer.errors().map((line) => line.split(" ")[1]);
+    // The notice to the connection as a whole is one of them.
+    expect(codes).toHaveLength(1_001);
+    expect(new Set(codes.slice(100))).toEqual(new Set(["SHUTTING_DOWN"]));
+    for (const each of [peer, modest]) each.end();
+    await closing;
+  });
+});
+
+describe("greedy", () => {
+  test("is who asks for nothing but pings, which the store knows nothing of, too", () => {
+    const host = new BusyServer();
+    const [peer, modest] = [host.greeted(), host.greeted()];
+    for (let count = 0; count < 2 * modestEffortMax; count++) peer.ping(2);
+    peer.send().poll();
+    host.pass(modest.ping(2));
+    // The budget of this pass is used up by somebody else.
+    host.server.turns.admit(true, host.clock.nowMs);
+    host.clock.nowMs += 2 * greedyMsMax;
+    peer.take();
+    peer.ping(3).send();
+    expect(peer.ids()).toEqual([]);
+    expect(peer.poll().ids()).toEqual([3]);
+  });
+
+  test("is nobody for ever", () => {
+    const host = new BusyServer();
+    const [peer, modest] = [host.greedy(), host.greeted()];
+    host.clock.nowMs += 10 * appetiteHalvesMs;
+    host.pass(modest.get(2, "a"));
+    host.server.turns.admit(true, host.clock.nowMs);
+    host.clock.nowMs += 2 * greedyMsMax;
+    expect(peer.get(3, "a").send().ids()).toEqual([3]);
+  });
+});
+
+describe("while a group of the log is large", () => {
+  test("a greedy peer's writes wait for the next advance, and a modest one's do not", () => {
+    const host = new BusyServer();
+    const [greedy, modest] = [host.greedy(), host.greeted()];
+    host.pass(modest.get(2, "a"));
+    modest.take();
+    host.store.groupIsLarge = true;
+    greedy.put(3, "a", "1").send().poll();
+    expect(modest.put(3, "b", "1").send().ids()).toEqual([3]);
+    expect([greedy.ids(), greedy.wire.isPaused]).toEqual([[], true]);
+
+    host.store.groupIsLarge = false;
+    host.store.advance();
+    expect(greedy.poll().ids()).toEqual([3]);
+    expect(greedy.wire.isPaused).toBe(false);
+  });
+
+  test("nobody's writes wait when there are no modest ones", () => {
+    const host = new BusyServer();
+    const greedy = host.greedy();
+    host.clock.nowMs += modestMemoryMs;
+    host.store.groupIsLarge = true;
+    expect(greedy.put(3, "a", "1").send().poll().ids()).toEqual([3]);
+  });
+});

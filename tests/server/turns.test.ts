@@ -1,0 +1,110 @@
+import { describe, expect, test } from "bun:test";
+import { greedyMsMax, modestMemoryMs, passMsMax } from "../../src/lib/limits.ts";
+import { TurnEnd } from "../../src/server/turn-end.ts";
+import { Turns } from "../../src/server/turns.ts";
+import { ManualClock } from "./manual-clock.ts";
+
+/** Turns of takers that each work for a while and then wait for the next turn, for ever. */
+class Crowd {
+  readonly clock = new ManualClock();
+  readonly turns = new Turns(this.clock, new TurnEnd(this.clock));
+  readonly served: string[] = [];
+
+  /** Each of its turns takes so long, however long it may take. */
+  add(name: string, turnMs: number): void {
+    this.turns.add({
+      takeTurn: () => {
+        this.served.push(name);
+        this.clock.nowMs += turnMs;
+        this.add(name, turnMs);
+      },
+    });
+  }
+
+  /** Who was served in the next pass. */
+  pass(): string {
+    this.served.length = 0;
+    this.clock.pass();
+    return this.served.join("");
+  }
+}
+
+describe("those who wait for their turn", () => {
+  test("have it in the order in which they came, once a pass", () => {
+    const crowd = new Crowd();
+    for (const name of ["a", "b", "c"]) crowd.add(name, 0.1);
+    expect([crowd.pass(), crowd.pass()]).toEqual(["abc", "abc"]);
+  });
+
+  test("share the budget of a pass, and the next pass goes on behind them", () => {
+    const crowd = new Crowd();
+    for (const name of ["a", "b", "c"]) crowd.add(name, passMsMax / 2);
+    expect([crowd.pass(), crowd.pass(), crowd.pass()]).toEqual(["ab", "ca", "bc"]);
+  });
+
+  test("share a small one while somebody modest is about, and the large one again soon after", () => {
+    const crowd = new Crowd();
+    for (const name of ["a", "b", "c"]) crowd.add(name, greedyMsMax / 2);
+    crowd.turns.servedModest(crowd.clock.nowMs);
+    expect([crowd.pass(), crowd.pass(), crowd.pass()]).toEqual(["ab", "ca", "bc"]);
+    crowd.clock.nowMs += modestMemoryMs;
+    expect(crowd.pass()).toBe("abc");
+  });
+
+  test("give way to somebody modest for one pass, and never for two in a row", () => {
+    const crowd = new Crowd();
+    for (const name of ["a", "b", "c"]) crowd.add(name, greedyMsMax);
+    const passes = Array.from({ length: 7 }, () => {
+      crowd.turns.servedModest(crowd.clock.nowMs);
+      return crowd.pass();
+    });
+    expect(passes).toEqual(["a", "", "b", "", "c", "", "a"]);
+  });
+
+  test("are not called when nobody waits, and nothing spins then", () => {
+    const clock = new ManualClock();
+    const turns = new Turns(clock, new TurnEnd(clock));
+    let calls = 0;
+    turns.add({ takeTurn: () => calls++ });
+    expect([clock.poll(), calls, turns.waiting]).toEqual([1, 1, 0]);
+    expect(clock.poll()).toBe(0);
+  });
+
+  test("are forgotten once they were served, however many there ever were", () => {
+    const crowd = new Crowd();
+    for (let count = 0; count < 1_000; count++) crowd.add("x", 0.5);
+    for (let pass = 0; pass < 10_000; pass++) crowd.pass();
+    expect(crowd.turns.waiting).toBe(1_000);
+  });
+});
+
+describe("whose bytes were just read", () => {
+  const clock = new ManualClock();
+  const turns = new Turns(clock, new TurnEnd(clock));
+  const leftMs = (isGreedy: boolean) => (turns.admit(isGreedy, clock.nowMs) ?? clock.nowMs) - clock.nowMs;
+
+  test("may work at once, the greedy ones together for the budget of the pass", () => {
+    expect([leftMs(false), leftMs(true)]).toEqual([2, 2]);
+    clock.nowMs += passMsMax - 1;
+    expect([leftMs(false), leftMs(true)]).toEqual([2, 1]);
+    clock.nowMs += 1;
+    expect([leftMs(false), leftMs(true)]).toEqual([2, 0]);
+    clock.pass();
+    expect(leftMs(true)).toBe(2);
+    clock.pass();
+  });
+
+  test("has to stand behind those who wait, if it is greedy", () => {
+    turns.add({ takeTurn: () => {} });
+    expect([leftMs(false), leftMs(true)]).toEqual([2, 0]);
+    clock.pass();
+    expect(leftMs(true)).toBe(2);
+    clock.pass();
+  });
+
+  test("has less while others are modest", () => {
+    turns.servedModest(clock.nowMs);
+    expect(leftMs(true)).toBeCloseTo(greedyMsMax, 6);
+    expect(leftMs(false)).toBeCloseTo(0.1, 6);
+  });
+});
