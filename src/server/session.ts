@@ -304,7 +304,7 @@ export class Session implements AdvanceWaiter, Progress, TurnEnder, TurnTaker {
     else if (isOver && !this.#isStalled && intake.bufferedBytes > 0) this.#awaitTurn();
     queue.endChunk();
     if (intake.fatal !== undefined) this.#host.evicted(this, intake.fatal);
-    const isDone = this.#peerEnded && !this.#isStalled && !this.#awaitsTurn;
+    const isDone = this.#peerEnded && !this.#isStalled && (isDraining || !this.#awaitsTurn);
     if (intake.fatal !== undefined || isDone) this.#state = "finishing";
   }
 

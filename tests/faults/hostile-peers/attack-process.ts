@@ -5,9 +5,11 @@ import type { AttackOrders, AttackReport } from "./attack-kinds.ts";
 /** The attackers, in a process of their own, which ends when this one does. */
 export class AttackProcess implements AsyncDisposable {
   readonly #child: Bun.Subprocess<"ignore", "inherit", "inherit">;
+  readonly #connections: number;
   #report = Promise.withResolvers<AttackReport>();
 
   constructor(orders: AttackOrders) {
+    this.#connections = orders.connections;
     const words = [process.execPath, join(import.meta.dir, "attack-fixture.ts"), JSON.stringify(orders)];
     this.#child = Bun.spawn([...lastInLine(), ...words], {
       stdio: ["ignore", "inherit", "inherit"],
@@ -19,6 +21,16 @@ export class AttackProcess implements AsyncDisposable {
     this.#report = Promise.withResolvers();
     this.#child.send("report");
     return within("the attackers' report", this.#report.promise);
+  }
+
+  /** Waits until so many connections were made as there are to be at a time, or so long. */
+  async allConnected(msMax: number): Promise<boolean> {
+    const endMs = performance.now() + msMax;
+    while ((await this.report()).connected < this.#connections) {
+      if (performance.now() > endMs) return false;
+      await Bun.sleep(50);
+    }
+    return true;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

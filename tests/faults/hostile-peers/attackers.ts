@@ -24,6 +24,7 @@ export class Attackers {
   readonly #dripping = new Set<Place>();
   readonly #head = new ResponseHead();
   readonly #due: Place[] = [];
+  readonly #acknowledged = new Map<string, number>();
   #connecting = 0;
   #connected = 0;
   #open = 0;
@@ -46,9 +47,8 @@ export class Attackers {
   }
 
   report(): AttackReport {
-    const acknowledged = this.#places
-      .filter(({ acknowledged }) => acknowledged > 0)
-      .map(({ key, acknowledged }) => [key.toString(), acknowledged] as const);
+    for (const place of this.#places) this.#note(place);
+    const acknowledged = [...this.#acknowledged];
     const [connected, open, bytesSent, bytesReceived] = [
       this.#connected,
       this.#open,
@@ -82,6 +82,9 @@ export class Attackers {
 
   #opened(place: Place, socket: Socket<undefined>): void {
     this.#connecting--;
+    this.#note(place);
+    place.key = Buffer.from(`flood/${this.#orders.seed}/${this.#connected}`);
+    place.acknowledged = 0;
     this.#connected++;
     this.#open++;
     place.socket = socket;
@@ -114,6 +117,10 @@ export class Attackers {
       // Acknowledgements of one connection's puts come in the order of the puts.
       if (head.status === status.OK && head.correlationId > 1) place.acknowledged = head.correlationId;
     }
+  }
+
+  #note({ key, acknowledged }: Place): void {
+    if (acknowledged > 0) this.#acknowledged.set(key.toString(), acknowledged);
   }
 
   /** Gives the socket all it takes, and a flood has always more. */
@@ -175,7 +182,8 @@ export class Attackers {
 
 interface Place {
   readonly kind: AttackKind;
-  readonly key: Buffer;
+  /** Another one for each connection: what an earlier one has sent may still be done behind this one's puts. */
+  key: Buffer;
   socket: Socket<undefined> | undefined;
   unsent: Buffer;
   frames: FrameDecoder;
@@ -186,7 +194,7 @@ interface Place {
 function newPlace(number: number, { attack }: AttackOrders): Place {
   return {
     kind: attack === "mix" ? attackKinds[number % attackKinds.length]! : attack,
-    key: Buffer.from(`flood/${number}`),
+    key: nothing,
     socket: undefined,
     unsent: nothing,
     frames: new FrameDecoder(frameBytesMax),
