@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
 import { assert } from "./assert.ts";
+import { freeMemory } from "./free-memory.ts";
 
 /**
  * A growing buffer with a write position, reused for ever: what is written is read through `bytes` and `length`
@@ -10,8 +11,12 @@ export class ByteWriter {
   bytes: Buffer;
   length = 0;
 
-  constructor(bytesInitial = 4096) {
+  readonly #isTransient: boolean;
+
+  /** `isTransient`: nobody holds on to its bytes, so what it outgrows is freed at once. */
+  constructor(bytesInitial = 4096, isTransient = false) {
     this.bytes = Buffer.allocUnsafeSlow(bytesInitial);
+    this.#isTransient = isTransient;
   }
 
   /** Makes room for `count` more bytes and returns where they start. The caller fills them. */
@@ -48,6 +53,7 @@ export class ByteWriter {
   #grow(bytesNeeded: number): void {
     const grown = Buffer.allocUnsafeSlow(Math.max(bytesNeeded, this.bytes.length * 2));
     this.bytes.copy(grown, 0, 0, this.length);
+    if (this.#isTransient) freeMemory(this.bytes);
     this.bytes = grown;
   }
 }

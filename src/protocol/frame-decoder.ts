@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
 import { assert } from "../lib/assert.ts";
+import { freeMemory } from "../lib/free-memory.ts";
 import { MalformedError } from "./protocol-error.ts";
 
 /**
@@ -29,8 +30,12 @@ export class FrameDecoder {
   #gathered: Buffer = nothing;
   #gatheredLength = 0;
 
-  constructor(frameBytesMax: number) {
+  readonly #isTransient: boolean;
+
+  /** `isTransient`: nobody holds on to a frame once `next` is called again, nor to a chunk, so both are freed then. */
+  constructor(frameBytesMax: number, isTransient = false) {
     this.frameBytesMax = frameBytesMax;
+    this.#isTransient = isTransient;
   }
 
   /** Bytes received that are not part of a frame yet handed out. */
@@ -52,12 +57,20 @@ export class FrameDecoder {
   next(): boolean {
     // The last frame is done with: a large one must not keep its memory for as long as the connection lives.
     this.bytes = nothing;
-    if (this.#gatheredLength === 0 && this.#gathered.length > gatheredBytesKept) this.#gathered = nothing;
+    if (this.#gatheredLength === 0 && this.#gathered.length > gatheredBytesKept) this.#dropGathered();
 
     do {
       if (this.#gatheredLength > 0 ? this.#gather() : this.#take()) return true;
     } while (this.#nextChunk());
     return false;
+  }
+
+  /** Nothing more is asked for: lets all go that was received. */
+  close(): void {
+    this.#dropGathered();
+    for (const chunk of [this.#chunk, ...this.#waiting.splice(0)]) if (this.#isTransient) freeMemory(chunk);
+    this.bytes = this.#chunk = nothing;
+    this.#gatheredLength = this.#chunkOffset = this.#waitingBytes = 0;
   }
 
   /** The payload of the frame that is not whole yet, as far as it came, once `next` returned false. A view for now. */
@@ -103,6 +116,7 @@ export class FrameDecoder {
     if (needed > this.#gathered.length) {
       const grown = Buffer.allocUnsafeSlow(Math.max(needed, this.#gathered.length * 2, gatheredBytesMin));
       this.#gathered.copy(grown, 0, 0, this.#gatheredLength);
+      this.#dropGathered();
       this.#gathered = grown;
     }
     this.#chunk.copy(this.#gathered, this.#gatheredLength, this.#chunkOffset, this.#chunkOffset + count);
@@ -114,10 +128,16 @@ export class FrameDecoder {
   #nextChunk(): boolean {
     assert(this.#chunkOffset === this.#chunk.length, "a chunk is left when all of it was read");
     const chunk = this.#waiting.shift();
+    if (this.#isTransient) freeMemory(this.#chunk);
     this.#chunk = chunk ?? nothing;
     this.#chunkOffset = 0;
     this.#waitingBytes -= this.#chunk.length;
     return chunk !== undefined;
+  }
+
+  #dropGathered(): void {
+    if (this.#isTransient) freeMemory(this.#gathered);
+    this.#gathered = nothing;
   }
 
   #announced(bytes: Buffer, offset: number): number {

@@ -60,7 +60,7 @@ export class Intake {
   constructor(host: IntakeHost, queue: ResponseQueue) {
     this.#host = host;
     this.#queue = queue;
-    this.#frames = new FrameDecoder(host.limits.helloFrameBytesMax);
+    this.#frames = new FrameDecoder(host.limits.helloFrameBytesMax, true);
   }
 
   /** Bytes that were received and not taken. */
@@ -69,7 +69,13 @@ export class Intake {
     return frames.bufferedBytes + (this.#hasFrame ? frames.end - frames.start : 0);
   }
 
-  /** The chunk is kept until its last frame was taken. */
+  /** Nothing more is taken. What was received is let go. */
+  close(): void {
+    this.#hasFrame = false;
+    this.#frames.close();
+  }
+
+  /** The chunk is kept until its last frame was taken, and then freed. */
   push(chunk: Buffer): void {
     this.#frames.push(chunk);
   }

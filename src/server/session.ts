@@ -357,9 +357,10 @@ export class Session implements AdvanceWaiter, Progress, TurnEnder, TurnTaker {
     }
   }
 
-  /** What was received and not taken, added to that of all connections. */
+  /** What was received and not taken, added to that of all connections. Once nothing is taken any more it is let go. */
   #countInput(): void {
-    const bytes = this.#state === "open" ? this.#intake.bufferedBytes : 0;
+    if (this.#state !== "open") this.#intake.close();
+    const bytes = this.#intake.bufferedBytes;
     this.#host.statistics.inputBytes += bytes - this.#inputBytesCounted;
     this.#inputBytesCounted = bytes;
   }

@@ -1,4 +1,5 @@
 import { ByteWriter } from "../lib/byte-writer.ts";
+import { freeMemory } from "../lib/free-memory.ts";
 import { PageEncoder } from "../protocol/page-encoder.ts";
 import { spareWriterBytesMax, spareWritersBytesTotalMax, spareWritersMax } from "../lib/limits.ts";
 
@@ -19,15 +20,15 @@ export class WriterPool {
 
   take(): ByteWriter {
     const spare = this.#spare.pop();
-    if (spare === undefined) return new ByteWriter(writerBytesInitial);
+    if (spare === undefined) return new ByteWriter(writerBytesInitial, true);
     this.#spareBytes -= spare.bytes.length;
     return spare;
   }
 
   give(writer: ByteWriter): void {
     const { length } = writer.bytes;
-    if (length > spareWriterBytesMax || this.#spare.length >= spareWritersMax) return;
-    if (this.#spareBytes + length > spareWritersBytesTotalMax) return;
+    const isKept = length <= spareWriterBytesMax && this.#spareBytes + length <= spareWritersBytesTotalMax;
+    if (!isKept || this.#spare.length >= spareWritersMax) return freeMemory(writer.bytes);
     writer.clear();
     this.#spareBytes += length;
     this.#spare.push(writer);

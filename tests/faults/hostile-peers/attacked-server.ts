@@ -6,7 +6,7 @@ import { startServer, type RunningServerProcess } from "../../support/server-pro
 import { temporaryDirectory, type TemporaryDirectory } from "../../support/temporary-directory.ts";
 import { largeKey, largeValueBytes, smallKey } from "./attack-bytes.ts";
 
-/** The real server in a process of its own, with entries that are worth asking for, and a directory that goes with it. */
+/** The real server in a process of its own, with entries worth asking for, and a directory that goes with it. */
 export class AttackedServer implements AsyncDisposable {
   readonly #directory: TemporaryDirectory;
   readonly #program: string | undefined;

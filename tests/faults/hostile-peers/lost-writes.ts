@@ -7,8 +7,8 @@ import { readValue } from "../../support/raw-reads.ts";
 export type Acknowledged = Iterable<readonly [key: string, number: number]>;
 
 /**
- * Those of the keys whose value is older than the last put that was acknowledged. A newer one is none of them: a put that
- * nobody was told of may have been done.
+ * Those of the keys whose value is older than the last put that was acknowledged. A newer one is none of them: a put
+ * that nobody was told of may have been done.
  */
 export async function lostWrites(
   port: number,

@@ -13,8 +13,8 @@ export const defaultCaps: Caps = { inputBytesTotalMax, outputBytesTotalMax, outp
 const MiB = 1024 * 1024;
 
 /**
- * What a server may be resident with: the caps, and what it has anyway: the program, the cache of blocks, memtables, and
- * garbage that nobody has collected yet.
+ * What a server may be resident with: the caps, and what it has anyway: the program, the cache of blocks, memtables,
+ * and garbage that nobody has collected yet.
  */
 export function residentBytesMax(caps: Caps): number {
   return caps.inputBytesTotalMax + caps.outputBytesTotalMax + otherBytesMax;
