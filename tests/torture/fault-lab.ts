@@ -1,8 +1,8 @@
 import { ChildRun, type OtherResults } from "./child-run.ts";
 
 /**
- * The parts of tests/faults that have a long version, in the order of its README. But for `window`, which measures, and
- * wants the machine for itself.
+ * The parts of tests/faults that have a long version, in the order of its README. But for `window` and `hostile-peers`,
+ * which measure, and want the machine for themselves.
  */
 export const faultParts = [
   "history",
