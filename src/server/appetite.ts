@@ -23,6 +23,8 @@ export class Appetite {
   readonly #demand: Demand;
   readonly #work: Work;
   readonly #output: Output;
+  /** As it was when the last turn began. */
+  wasGreedy = false;
   #effort = 0;
   #interval = -1;
   #effortCounted = 0;
@@ -43,7 +45,8 @@ export class Appetite {
     this.#effortAtLook = this.#work.effort;
     this.#outputAtLook = this.#output.outputBytes;
     const passed = demand.interval - this.#interval;
-    return this.#effort / 2 ** passed > demand.modestEffort;
+    this.wasGreedy = this.#effort / 2 ** passed > demand.modestEffort;
+    return this.wasGreedy;
   }
 
   /** Whether the turn, which was to end at `endMs`, is over. Small answers fill no room, and may be much work. */

@@ -368,7 +368,7 @@ export class Session implements AdvanceWaiter, Progress, TurnEnder, TurnTaker {
   #awaitTurn(): void {
     if (this.#awaitsTurn) return;
     this.#awaitsTurn = true;
-    this.#host.turns.add(this);
+    this.#host.turns.add(this, this.#appetite.wasGreedy);
   }
 
   #pause(isPaused: boolean): void {

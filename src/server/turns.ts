@@ -11,6 +11,7 @@ import {
 } from "../lib/limits.ts";
 import { Demand } from "./demand.ts";
 import type { TurnEnd } from "./turn-end.ts";
+import { TurnQueue } from "./turn-queue.ts";
 
 /** Who has requests to be taken, and waits until it is its turn. */
 export interface TurnTaker {
@@ -21,7 +22,8 @@ export interface TurnTaker {
 /**
  * Shares the event loop among the sessions. Whoever asks for little is *modest*, and is served as soon as its bytes
  * are read. All others are *greedy* (demand.ts): they share one budget a pass of the event loop, and whoever finds it
- * used up stands in a queue, from which the next passes serve them in turn.
+ * used up stands in a queue, from which the next passes serve them in turn. A modest one that asks for much at once
+ * gets the rest of it before them.
  *
  *   a pass:   sockets are read ──────────────────────────> answers leave ──> the queue ──> the next pass
  *             modest ones: at once                         (turn-end.ts)     as far as the
@@ -37,17 +39,17 @@ export interface TurnTaker {
  * modest one's write is on its way to the disk before the greedy ones go on, and these never starve.
  *
  * Invariants:
- *  1. Whoever waits gets its turn, in the order of the calls of `add`, once a call.
- *  2. In a pass the greedy ones work for no longer than the budget, and one look at the clock (session.ts) over it.
+ *  1. Whoever waits gets its turn, in the order of the calls of `add`, once a call; modest ones before greedy ones.
+ *  2. In a pass those who wait work for no longer than the budget, and one look at the clock (appetite.ts) over it.
  *  3. While anybody waits, exactly one call of `#endPass` is due.
  */
 export class Turns {
   readonly demand: Demand;
   readonly #clock: Pick<Clock, "monotonicMs" | "afterPoll">;
   readonly #turnEnd: TurnEnd;
-  #waiting: TurnTaker[] = [];
-  /** Those of `waiting` before it had their turn. */
-  #head = 0;
+  readonly #greedy = new TurnQueue<TurnTaker>();
+  /** They asked for more at once than is done at once, and are called before the greedy ones. */
+  readonly #modest = new TurnQueue<TurnTaker>();
   /** When the first greedy session of this pass was let in; undefined: none was. */
   #passMs: number | undefined;
   #isEndDue = false;
@@ -65,7 +67,7 @@ export class Turns {
 
   /** Sessions that wait for their turn. */
   get waiting(): number {
-    return this.#waiting.length - this.#head;
+    return this.#modest.length + this.#greedy.length;
   }
 
   /** Until when a session, whose bytes were just read, may work; undefined: it has to wait for its turn. */
@@ -92,8 +94,8 @@ export class Turns {
   }
 
   /** Calls `takeTurn` once, when it is its turn. */
-  add(taker: TurnTaker): void {
-    this.#waiting.push(taker);
+  add(taker: TurnTaker, isGreedy: boolean): void {
+    (isGreedy ? this.#greedy : this.#modest).push(taker);
     this.#scheduleEnd();
   }
 
@@ -121,21 +123,20 @@ export class Turns {
     if (this.waiting === 0) return;
     // What the modest ones were answered does not wait for what the greedy ones asked.
     this.#turnEnd.end();
-    if (!mustYield) this.#serve();
-    this.#isCrowded = this.waiting > 0;
-    if (this.#isCrowded) this.#scheduleEnd();
+    const nowMs = this.#clock.monotonicMs();
+    const endMs = nowMs + this.#budgetMs(nowMs);
+    this.#serve(this.#modest, endMs);
+    if (!mustYield) this.#serve(this.#greedy, endMs);
+    this.#isCrowded = this.#greedy.length > 0;
+    if (this.waiting > 0) this.#scheduleEnd();
   }
 
   /** Those who wait now, until the budget is used up; whoever comes again meanwhile is served in a later pass. */
-  #serve(): void {
+  #serve(queue: TurnQueue<TurnTaker>, endMs: number): void {
     let nowMs = this.#clock.monotonicMs();
-    const endMs = nowMs + this.#budgetMs(nowMs);
-    for (let left = this.waiting; left > 0 && nowMs < endMs; left--) {
-      this.#waiting[this.#head++]!.takeTurn(Math.min(endMs, nowMs + turnMsMax));
+    for (let left = queue.length; left > 0 && nowMs < endMs; left--) {
+      queue.shift().takeTurn(Math.min(endMs, nowMs + turnMsMax));
       nowMs = this.#clock.monotonicMs();
     }
-    if (this.#head * 2 < this.#waiting.length) return;
-    this.#waiting.splice(0, this.#head);
-    this.#head = 0;
   }
 }

@@ -12,13 +12,12 @@ class Crowd {
 
   /** Each of its turns takes so long, however long it may take. */
   add(name: string, turnMs: number): void {
-    this.turns.add({
-      takeTurn: () => {
-        this.served.push(name);
-        this.clock.nowMs += turnMs;
-        this.add(name, turnMs);
-      },
-    });
+    const takeTurn = () => {
+      this.served.push(name);
+      this.clock.nowMs += turnMs;
+      this.add(name, turnMs);
+    };
+    this.turns.add({ takeTurn }, true);
   }
 
   /** Who was served in the next pass. */
@@ -61,11 +60,23 @@ describe("those who wait for their turn", () => {
     expect(passes).toEqual(["a", "", "b", "", "c", "", "a"]);
   });
 
+  test("have it behind the modest ones, who do not wait for that pass either", () => {
+    const crowd = new Crowd();
+    for (const name of ["a", "b"]) crowd.add(name, greedyMsMax);
+    crowd.turns.servedModest(crowd.clock.nowMs);
+    expect(crowd.pass()).toBe("a");
+    crowd.turns.servedModest(crowd.clock.nowMs);
+    crowd.turns.add({ takeTurn: () => crowd.served.push("modest") }, false);
+    expect(crowd.pass()).toBe("modest");
+    crowd.turns.add({ takeTurn: () => crowd.served.push("modest ") }, false);
+    expect(crowd.pass()).toBe("modest b");
+  });
+
   test("are not called when nobody waits, and nothing spins then", () => {
     const clock = new ManualClock();
     const turns = new Turns(clock, new TurnEnd(clock));
     let calls = 0;
-    turns.add({ takeTurn: () => calls++ });
+    turns.add({ takeTurn: () => calls++ }, true);
     expect([clock.poll(), calls, turns.waiting]).toEqual([1, 1, 0]);
     expect(clock.poll()).toBe(0);
   });
@@ -95,7 +106,7 @@ describe("whose bytes were just read", () => {
   });
 
   test("has to stand behind those who wait, if it is greedy", () => {
-    turns.add({ takeTurn: () => {} });
+    turns.add({ takeTurn: () => {} }, true);
     expect([leftMs(false), leftMs(true)]).toEqual([2, 0]);
     clock.pass();
     expect(leftMs(true)).toBe(2);
