@@ -199,7 +199,11 @@ export const greedyMsMax = 0.25;
  */
 export const passMsMax = 8;
 
-/** Somebody modest who was served so lately is about to come again. */
+/**
+ * Modest sessions are about if so many of them were served within so long: small budgets cost the greedy ones a part of
+ * their rate, which a monitor that asks twice a second is not worth. It waits for the large budget, if need be.
+ */
+export const modestVisitsMin = 4;
 export const modestMemoryMs = 100;
 
 /**

@@ -4,6 +4,7 @@ import {
   greedyMsMax,
   modestMemoryMs,
   modestMsMax,
+  modestVisitsMin,
   passMsMax,
   pendingBytesMax,
   sharedGroupBytesMax,
@@ -31,7 +32,7 @@ export interface TurnTaker {
  *             empty and the budget is not used up, else
  *             into the queue
  *
- * While there are modest ones about, the budget is `greedyMsMax`: however many are greedy, a modest one waits for about
+ * While modest ones come and go, the budget is `greedyMsMax`: however many are greedy, a modest one waits for about
  * that. While there are none, it is `passMsMax`, long enough for groups and answers to be large. The pass between two
  * budgets looks for sockets that are ready and sleeps for none, so no time is lost but what the look costs.
  *
@@ -53,8 +54,10 @@ export class Turns {
   /** When the first greedy session of this pass was let in; undefined: none was. */
   #passMs: number | undefined;
   #isEndDue = false;
-  /** When a modest session was last served, and whether that was in this pass. */
-  #modestMs = -Infinity;
+  /** When modest sessions were last served, the oldest of these visits next to be forgotten. */
+  readonly #visitsMs: number[] = new Array<number>(modestVisitsMin).fill(-Infinity);
+  #visits = 0;
+  /** Whether one was served in this pass. */
   #modestCame = false;
   #isCrowded = false;
   #hasYielded = false;
@@ -89,7 +92,7 @@ export class Turns {
 
   /** A modest session got all that it had asked for. */
   servedModest(nowMs: number): void {
-    this.#modestMs = nowMs;
+    this.#visitsMs[this.#visits++ % modestVisitsMin] = nowMs;
     this.#modestCame = true;
   }
 
@@ -100,7 +103,7 @@ export class Turns {
   }
 
   #hasModest(nowMs: number): boolean {
-    return nowMs - this.#modestMs < modestMemoryMs;
+    return nowMs - this.#visitsMs[this.#visits % modestVisitsMin]! < modestMemoryMs;
   }
 
   #budgetMs(nowMs: number): number {

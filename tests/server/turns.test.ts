@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { greedyMsMax, modestMemoryMs, passMsMax } from "../../src/lib/limits.ts";
+import { greedyMsMax, modestMemoryMs, modestVisitsMin, passMsMax } from "../../src/lib/limits.ts";
 import { TurnEnd } from "../../src/server/turn-end.ts";
 import { Turns } from "../../src/server/turns.ts";
 import { ManualClock } from "./manual-clock.ts";
@@ -28,6 +28,11 @@ class Crowd {
   }
 }
 
+/** Modest ones have come so often that more are expected. */
+function visited(turns: Turns, nowMs: number): void {
+  for (let visit = 0; visit < modestVisitsMin; visit++) turns.servedModest(nowMs);
+}
+
 describe("those who wait for their turn", () => {
   test("have it in the order in which they came, once a pass", () => {
     const crowd = new Crowd();
@@ -44,15 +49,27 @@ describe("those who wait for their turn", () => {
   test("share a small one while somebody modest is about, and the large one again soon after", () => {
     const crowd = new Crowd();
     for (const name of ["a", "b", "c"]) crowd.add(name, greedyMsMax / 2);
-    crowd.turns.servedModest(crowd.clock.nowMs);
+    visited(crowd.turns, crowd.clock.nowMs);
     expect([crowd.pass(), crowd.pass(), crowd.pass()]).toEqual(["ab", "ca", "bc"]);
     crowd.clock.nowMs += modestMemoryMs;
     expect(crowd.pass()).toBe("abc");
   });
 
+  test("share the large one while somebody modest comes now and then only", () => {
+    const crowd = new Crowd();
+    for (const name of ["a", "b", "c"]) crowd.add(name, greedyMsMax / 2);
+    for (let visit = 0; visit < 2 * modestVisitsMin; visit++) {
+      crowd.clock.nowMs += modestMemoryMs / (modestVisitsMin - 1);
+      crowd.turns.servedModest(crowd.clock.nowMs);
+      // They give way for one pass at the most, and all have their turn in the next one.
+      expect(Math.max(crowd.pass().length, crowd.pass().length)).toBe(3);
+    }
+  });
+
   test("give way to somebody modest for one pass, and never for two in a row", () => {
     const crowd = new Crowd();
     for (const name of ["a", "b", "c"]) crowd.add(name, greedyMsMax);
+    visited(crowd.turns, crowd.clock.nowMs);
     const passes = Array.from({ length: 7 }, () => {
       crowd.turns.servedModest(crowd.clock.nowMs);
       return crowd.pass();
@@ -63,7 +80,7 @@ describe("those who wait for their turn", () => {
   test("have it behind the modest ones, who do not wait for that pass either", () => {
     const crowd = new Crowd();
     for (const name of ["a", "b"]) crowd.add(name, greedyMsMax);
-    crowd.turns.servedModest(crowd.clock.nowMs);
+    visited(crowd.turns, crowd.clock.nowMs);
     expect(crowd.pass()).toBe("a");
     crowd.turns.servedModest(crowd.clock.nowMs);
     crowd.turns.add({ takeTurn: () => crowd.served.push("modest") }, false);
@@ -114,7 +131,7 @@ describe("whose bytes were just read", () => {
   });
 
   test("has less while others are modest", () => {
-    turns.servedModest(clock.nowMs);
+    visited(turns, clock.nowMs);
     expect(leftMs(true)).toBeCloseTo(greedyMsMax, 6);
     expect(leftMs(false)).toBeCloseTo(0.1, 6);
   });
