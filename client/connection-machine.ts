@@ -1,7 +1,7 @@
 import type { Buffer } from "node:buffer";
 import { assert } from "../src/lib/assert.ts";
 import { ByteWriter } from "../src/lib/byte-writer.ts";
-import { mapBytesMax } from "../src/lib/limits.ts";
+import { answerFrameBytesMax, mapBytesMax } from "../src/lib/limits.ts";
 import { FrameDecoder } from "../src/protocol/frame-decoder.ts";
 import type { HelloInfo } from "../src/protocol/hello.ts";
 import { connectionId, correlationIdMax } from "../src/protocol/opcodes.ts";
@@ -172,7 +172,7 @@ export class ConnectionMachine implements TransportEvents {
       return;
     }
     const { info } = decodeHelloReply(bytes, head);
-    this.#decoder.frameBytesMax = info.limits.frameBytesMax;
+    this.#decoder.frameBytesMax = Math.min(info.limits.frameBytesMax, answerFrameBytesMax);
     this.phase = "ready";
     this.wasReady = true;
     this.#owner.connectionReady(this, info);

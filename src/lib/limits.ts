@@ -163,6 +163,12 @@ export const snapshotsMax = 200;
 /** The largest frame either side accepts: the largest batch, and the bytes around it. */
 export const frameBytesMax = batchBytesMax + 1 * MiB;
 
+/**
+ * No answer is longer: a page that was nearly full, and one value of the greatest length. A client takes no more,
+ * whatever its server announces: 34 MB of the smallest entries take 66 ms to read.
+ */
+export const answerFrameBytesMax = valueBytesMax + 1 * MiB;
+
 /** Before its hello a peer is a stranger: it may make the server hold no more than this. */
 export const helloFrameBytesMax = 4 * KiB;
 

@@ -5,6 +5,7 @@ import { ByteWriter } from "../../src/lib/byte-writer.ts";
 import { seededRandom } from "../../src/lib/random.ts";
 import { opcode } from "../../src/protocol/opcodes.ts";
 import { encodeError, encodePong } from "../../src/protocol/response-encoder.ts";
+import { answerFrameBytesMax } from "../../src/lib/limits.ts";
 import { status } from "../../src/protocol/status.ts";
 import { MemoryNetwork } from "./support/memory-network.ts";
 import { connectedClient, watch } from "./support/test-client.ts";
@@ -252,6 +253,16 @@ describe("connect", () => {
     await settle();
     expect(connected.error).toMatchObject({ name: "ProtocolError", code: "PROTOCOL_VIOLATED" });
   });
+});
+
+test("an answer that is longer than any of ours ends the connection before it is kept, whatever was announced", async () => {
+  const { network } = await connectedClient({});
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(answerFrameBytesMax + 1);
+  expect(network.script.limits.frameBytesMax).toBeGreaterThan(answerFrameBytesMax);
+  network.last.deliver(length);
+  await settle();
+  expect(network.last.isDestroyed).toBe(true);
 });
 
 describe("keepalive", () => {
