@@ -15,7 +15,6 @@ import { ConflictError, FlushStuckError } from "./errors.ts";
 import { Lookup, newestVersion } from "./lookup.ts";
 import type { MemtableStack } from "./memtable-stack.ts";
 import { scanPage } from "./scan-page.ts";
-import { reachOf } from "./reach-notes.ts";
 import type { Snapshots } from "./snapshots.ts";
 import { storeStats } from "./stats.ts";
 import {
@@ -265,7 +264,7 @@ export class Engine implements Store {
     try {
       await housekeeping.close(closed);
       await this.#writer.close(closed);
-      if (this.#writer.stopped === closed) await tables.noteReach(() => reachOf(this.#writer));
+      if (this.#writer.stopped === closed) await housekeeping.ended();
     } finally {
       await tables.close();
       ownership.release();

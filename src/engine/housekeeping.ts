@@ -65,6 +65,11 @@ export class Housekeeping {
     this.#notes.advanced();
   }
 
+  /** The log is closed: nothing comes behind what it has. */
+  ended(): Promise<void> {
+    return this.#notes.note();
+  }
+
   sealed(segment: SegmentSpan): void {
     this.#flusher.sealed(segment);
   }

@@ -22,6 +22,7 @@ export class ReachNotes {
   readonly #parts: BackgroundParts;
   readonly #log: LogWriter;
   #timer: Timer | undefined;
+  /** Notes are written one after the other; the last of them. */
   #writing: Promise<void> = Promise.resolve();
   #isStopped = false;
 
@@ -37,6 +38,14 @@ export class ReachNotes {
     if (this.#log.durableSeq > this.#parts.tables.state.durableSeq) this.#watch();
   }
 
+  /** Notes how far the log has come now. Not where the disk is nearly full: the log itself is whole without. */
+  async note(): Promise<void> {
+    const { tables, fileSystem, diskHeadroomBytes } = this.#parts;
+    const bytesNeeded = diskHeadroomBytes + 2 * tables.manifestBytes;
+    if (fileSystem.freeBytes(tables.directory) < bytesNeeded) return;
+    await tables.noteReach(() => reachOf(this.#log));
+  }
+
   /** Resolves when no edit of the manifest is under way for it any more, and none will be. */
   async stop(): Promise<void> {
     this.#isStopped = true;
@@ -49,13 +58,11 @@ export class ReachNotes {
     this.#timer = this.#parts.clock.schedule(reachNoteMs, () => {
       this.#timer = undefined;
       if (this.#log.stopped !== undefined) return;
-      if (this.#log.durableSeq > durableSeq) this.#watch();
-      else this.#note();
+      if (this.#log.durableSeq > durableSeq) return this.#watch();
+      this.#writing = this.#writing
+        .then(() => this.note())
+        // Whatever was written meanwhile, and what could not be noted for want of room.
+        .then(() => this.advanced(), this.#parts.failed);
     });
-  }
-
-  #note(): void {
-    const { tables, failed } = this.#parts;
-    this.#writing = tables.noteReach(() => reachOf(this.#log)).catch(failed);
   }
 }

@@ -118,14 +118,12 @@ export class TableStore {
   }
 
   /**
-   * Has the manifest know how far the log has come, so that a start misses what is gone of it. Not where the disk is
-   * too full for an edit: the log itself is whole without.
+   * Has the manifest know how far the log has come, so that a start misses what is gone of it.
    */
   async noteReach(reach: () => LogReach): Promise<void> {
     const { segmentNumber, durableSeq } = this.#state;
     const now = reach();
     if (now.segmentNumber <= segmentNumber && now.durableSeq <= durableSeq) return;
-    if (this.#fileSystem.freeBytes(this.directory) < 2 * this.manifestBytes) return;
     await this.change(() => ({ added: [], removed: [], coveredSeq: this.coveredSeq, ...reach() }));
   }
 

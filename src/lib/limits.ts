@@ -193,6 +193,9 @@ export const turnMsMax = 2;
 /** So long one modest session may work at once while there are others: a few dozen requests. */
 export const modestMsMax = 0.1;
 
+/** Whoever asks for more at once than so many turns in a row can serve is greedy until all of it is done. */
+export const modestTurnsMax = 2;
+
 /**
  * So long all greedy sessions together work in one pass of the event loop while there are modest ones, who wait for it:
  * little beside a sync, and fifty times what it costs to look whether anybody came.

@@ -25,6 +25,8 @@ export class FrameDecoder {
   // prefix included, of one unfinished frame, and then the chunks begin in the middle of that frame.
   #chunk: Buffer = nothing;
   #chunkOffset = 0;
+  /** The chunk before, read to its end: `bytes` may still be part of it. */
+  #spent: Buffer = nothing;
   #waiting: Buffer[] = [];
   #waitingBytes = 0;
   #gathered: Buffer = nothing;
@@ -45,6 +47,7 @@ export class FrameDecoder {
 
   push(chunk: Buffer): void {
     if (this.#chunkOffset === this.#chunk.length && this.#waiting.length === 0) {
+      this.#spent = this.#chunk;
       this.#chunk = chunk;
       this.#chunkOffset = 0;
     } else {
@@ -57,6 +60,8 @@ export class FrameDecoder {
   next(): boolean {
     // The last frame is done with: a large one must not keep its memory for as long as the connection lives.
     this.bytes = nothing;
+    if (this.#isTransient) freeMemory(this.#spent);
+    this.#spent = nothing;
     if (this.#gatheredLength === 0 && this.#gathered.length > gatheredBytesKept) this.#dropGathered();
 
     do {
@@ -68,8 +73,9 @@ export class FrameDecoder {
   /** Nothing more is asked for: lets all go that was received. */
   close(): void {
     this.#dropGathered();
-    for (const chunk of [this.#chunk, ...this.#waiting.splice(0)]) if (this.#isTransient) freeMemory(chunk);
-    this.bytes = this.#chunk = nothing;
+    for (const chunk of [this.#spent, this.#chunk, ...this.#waiting.splice(0)])
+      if (this.#isTransient) freeMemory(chunk);
+    this.bytes = this.#spent = this.#chunk = nothing;
     this.#gatheredLength = this.#chunkOffset = this.#waitingBytes = 0;
   }
 

@@ -1,5 +1,5 @@
 import type { Clock } from "../lib/clock.ts";
-import { effortPerLook, outputPerLook } from "../lib/limits.ts";
+import { effortPerLook, modestTurnsMax, outputPerLook } from "../lib/limits.ts";
 import type { Demand } from "./demand.ts";
 
 /** What a session shows of the work that it does. */
@@ -27,6 +27,8 @@ export class Appetite {
   wasGreedy = false;
   #effort = 0;
   #interval = -1;
+  /** So many turns in a row ended before all that was there had been taken. */
+  #turnsCut = 0;
   #effortCounted = 0;
   #effortAtLook = 0;
   #outputAtLook = 0;
@@ -38,14 +40,18 @@ export class Appetite {
     this.#output = output;
   }
 
-  /** Whether it has asked for more than a modest one would. A turn begins. */
-  isGreedy(nowMs: number): boolean {
+  /**
+   * Whether it asks for more than a modest one would. A turn begins. `hasWaited`: for this turn. Of a thousand that flood
+   * each is served so little that by its effort it would be modest; but no turn of it has ever been long enough.
+   */
+  isGreedy(nowMs: number, hasWaited: boolean): boolean {
     const demand = this.#demand;
     demand.look(nowMs);
     this.#effortAtLook = this.#work.effort;
     this.#outputAtLook = this.#output.outputBytes;
+    const isEndless = hasWaited && this.#turnsCut >= modestTurnsMax;
     const passed = demand.interval - this.#interval;
-    this.wasGreedy = this.#effort / 2 ** passed > demand.modestEffort;
+    this.wasGreedy = isEndless || this.#effort / 2 ** passed > demand.modestEffort;
     return this.wasGreedy;
   }
 
@@ -60,8 +66,9 @@ export class Appetite {
     return this.#clock.monotonicMs() >= endMs;
   }
 
-  /** The turn is over. Whether anything was taken in it. */
-  count(): boolean {
+  /** The turn is over, with or without something left to take. Whether anything was taken in it. */
+  count(isCut: boolean): boolean {
+    this.#turnsCut = isCut ? this.#turnsCut + 1 : 0;
     const effort = this.#work.effort - this.#effortCounted;
     if (effort === 0) return false;
     const { interval } = this.#demand;

@@ -279,12 +279,12 @@ export class Session implements AdvanceWaiter, Progress, TurnEnder, TurnTaker {
     const { clock, isDraining, turns } = this.#host;
     if (this.#awaitsTurn && !isDraining) return;
     const nowMs = clock.monotonicMs();
-    const isGreedy = this.#appetite.isGreedy(nowMs);
+    const isGreedy = this.#appetite.isGreedy(nowMs, this.#turnEndMs !== undefined);
     const endMs = isDraining ? Infinity : (this.#turnEndMs ?? turns.admit(isGreedy, nowMs));
     if (endMs === undefined) return this.#awaitTurn();
     this.#intake.pendingBytesMax = turns.pendingBytesMax(isGreedy, nowMs);
     this.#takeUntil(endMs);
-    if (this.#appetite.count() && !isGreedy && !this.#awaitsTurn) turns.servedModest(nowMs);
+    if (this.#appetite.count(this.#awaitsTurn) && !isGreedy && !this.#awaitsTurn) turns.servedModest(nowMs);
   }
 
   /** Takes requests while there is room for their answers, and time. */
@@ -313,8 +313,9 @@ export class Session implements AdvanceWaiter, Progress, TurnEnder, TurnTaker {
    * drains there is always room: what is taken then is refused, and better that than dropped without a word.
    */
   #hasRoomAgain(): boolean {
-    const { limits, isDraining } = this.#host;
+    const { clock, limits, isDraining, turns } = this.#host;
     if (isDraining) return true;
+    this.#intake.pendingBytesMax = turns.pendingBytesMax(this.#appetite.wasGreedy, clock.monotonicMs());
     const { inFlight, outputBytes } = this.#queue;
     return (
       inFlight * 2 <= limits.inFlightRequestsMax &&
@@ -352,9 +353,8 @@ export class Session implements AdvanceWaiter, Progress, TurnEnder, TurnTaker {
       this.#awaitsAdvance = true;
       store.awaitAdvance(this);
     }
-    if (this.#state === "finishing" && queue.outputBytes === 0) {
-      if (queue.unanswered === 0 || this.#fault !== undefined) this.#sayGoodbye();
-    }
+    const isAnswered = queue.unanswered === 0 || this.#fault !== undefined;
+    if (this.#state === "finishing" && queue.outputBytes === 0 && isAnswered) this.#sayGoodbye();
   }
 
   /** What was received and not taken, added to that of all connections. Once nothing is taken any more it is let go. */

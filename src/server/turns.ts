@@ -37,11 +37,12 @@ export interface TurnTaker {
  * budgets looks for sockets that are ready and sleeps for none, so no time is lost but what the look costs.
  *
  * When the queue is long and a modest one came, the queue waits for one pass more, and never for two in a row: so the
- * modest one's write is on its way to the disk before the greedy ones go on, and these never starve.
+ * modest one's write is on its way to the disk before the greedy ones go on. And in each of their passes one greedy
+ * session is served at least, whatever the modest ones have left of the budget: so these never starve.
  *
  * Invariants:
  *  1. Whoever waits gets its turn, in the order of the calls of `add`, once a call; modest ones before greedy ones.
- *  2. In a pass those who wait work for no longer than the budget, and one look at the clock (appetite.ts) over it.
+ *  2. In a pass those who wait work for no longer than the budget, and one or two looks at the clock (appetite.ts).
  *  3. While anybody waits, exactly one call of `#endPass` is due.
  */
 export class Turns {
@@ -128,16 +129,21 @@ export class Turns {
     this.#turnEnd.end();
     const nowMs = this.#clock.monotonicMs();
     const endMs = nowMs + this.#budgetMs(nowMs);
-    this.#serve(this.#modest, endMs);
-    if (!mustYield) this.#serve(this.#greedy, endMs);
+    const greedyCount = this.#greedy.length;
+    this.#serve(this.#modest, this.#modest.length, endMs);
+    // One of them even where the modest ones have used all up, or they would wait for as long as that goes on.
+    if (!mustYield) this.#serve(this.#greedy, greedyCount, endMs, 1);
     this.#isCrowded = this.#greedy.length > 0;
     if (this.waiting > 0) this.#scheduleEnd();
   }
 
-  /** Those who wait now, until the budget is used up; whoever comes again meanwhile is served in a later pass. */
-  #serve(queue: TurnQueue<TurnTaker>, endMs: number): void {
+  /**
+   * The first so many of those who wait, until the budget is used up, but `countMin` at least; whoever comes again
+   * meanwhile is served in a later pass.
+   */
+  #serve(queue: TurnQueue<TurnTaker>, waiting: number, endMs: number, countMin = 0): void {
     let nowMs = this.#clock.monotonicMs();
-    for (let left = queue.length; left > 0 && nowMs < endMs; left--) {
+    for (let count = 0; count < waiting && (nowMs < endMs || count < countMin); count++) {
       queue.shift().takeTurn(Math.min(endMs, nowMs + turnMsMax));
       nowMs = this.#clock.monotonicMs();
     }

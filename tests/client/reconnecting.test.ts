@@ -5,7 +5,13 @@ import { ByteWriter } from "../../src/lib/byte-writer.ts";
 import { seededRandom } from "../../src/lib/random.ts";
 import { opcode } from "../../src/protocol/opcodes.ts";
 import { encodeError, encodePong } from "../../src/protocol/response-encoder.ts";
-import { answerFrameBytesMax } from "../../src/lib/limits.ts";
+import {
+  answerFrameBytesMax,
+  keyBytesMax,
+  pageBytesMax,
+  pageEntriesMax,
+  valueBytesMax,
+} from "../../src/lib/limits.ts";
 import { status } from "../../src/protocol/status.ts";
 import { MemoryNetwork } from "./support/memory-network.ts";
 import { connectedClient, watch } from "./support/test-client.ts";
@@ -253,6 +259,12 @@ describe("connect", () => {
     await settle();
     expect(connected.error).toMatchObject({ name: "ProtocolError", code: "PROTOCOL_VIOLATED" });
   });
+});
+
+test("no answer of ours is longer than what a client takes", () => {
+  // A page that was one byte short of full, and then the longest entry; each has a key, a version and their heads.
+  const page = pageBytesMax + valueBytesMax + keyBytesMax + pageEntriesMax * 24;
+  expect(page).toBeLessThan(answerFrameBytesMax);
 });
 
 test("an answer that is longer than any of ours ends the connection before it is kept, whatever was announced", async () => {

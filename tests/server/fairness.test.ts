@@ -4,6 +4,7 @@ import {
   greedyMsMax,
   modestEffortMax,
   modestMemoryMs,
+  modestVisitsMin,
   turnInputBytesMax,
 } from "../../src/lib/limits.ts";
 import { TestServer, type Peer } from "./harness.ts";
@@ -74,6 +75,53 @@ describe("beside peers that flood", () => {
       expect(slowestMs).toBeLessThanOrEqual(2 * (greedyMsMax + 17 * host.requestMs));
     });
   }
+
+  // Their wait for the next turn counted as abstinence: of a thousand none was taken for greedy any more.
+  test("who are so many that each waits for long, those stay greedy", () => {
+    const host = new BusyServer();
+    const flooders = Array.from({ length: 1_000 }, () => host.greedy());
+    const modest = host.greeted();
+    for (const peer of flooders) for (let get = 0; get < 1_500; get++) peer.get(2, "a");
+    host.pass(...flooders);
+    const { turns } = host.server;
+    const pendingBytesMax = turns.pendingBytesMax.bind(turns);
+    const turnsOf = { greedy: 0, modest: 0 };
+    turns.pendingBytesMax = (isGreedy, nowMs) => {
+      turnsOf[isGreedy ? "greedy" : "modest"]++;
+      return pendingBytesMax(isGreedy, nowMs);
+    };
+    // In the first half of the time all of them are met for the first time.
+    const beganMs = host.clock.nowMs;
+    for (let nextMs = 0; host.clock.nowMs < beganMs + 1_000;) {
+      if (host.clock.nowMs < beganMs + 500) turnsOf.greedy = turnsOf.modest = 0;
+      const isDue = host.clock.nowMs >= nextMs;
+      if (isDue) nextMs = host.clock.nowMs + 10;
+      host.pass(...(isDue ? [modest.get(2, "a")] : []));
+      for (const { wire } of flooders) wire.take();
+    }
+    expect(turnsOf.greedy).toBeGreaterThan(10 * turnsOf.modest);
+  });
+
+  test("a writer that was held at a small group goes on once no modest one is about", () => {
+    const host = new TestServer({}, { isInstant: true });
+    const greedy = host.greeted();
+    for (let count = 0; count < modestEffortMax; count++) greedy.get(2, "a");
+    greedy.send().poll();
+    greedy.take();
+    const modest = host.greeted();
+    for (let visit = 0; visit < modestVisitsMin; visit++) {
+      modest.get(2, "a").send();
+      host.clock.pass();
+    }
+    host.store.groupIsLarge = true;
+    greedy.put(3, "a", "1").send().poll();
+    expect(greedy.ids()).toEqual([]);
+    host.clock.nowMs += 10 * modestMemoryMs;
+    host.store.advance();
+    host.clock.pass();
+    greedy.poll();
+    expect(greedy.ids()).toEqual([3]);
+  });
 
   test("a modest one keeps none of them from being served, each as much as any other", () => {
     const host = new BusyServer();

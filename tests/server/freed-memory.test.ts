@@ -36,6 +36,21 @@ test("a decoder frees a chunk once it was read, and not before; a reader's own d
   }
 });
 
+test("a decoder frees a chunk whose last frame was all that was left of it, once that is done with", () => {
+  const decoder = new FrameDecoder(1 << 26, true);
+  const chunks = [1, 2].map(() => {
+    const chunk = Buffer.allocUnsafeSlow(512 * 1024);
+    chunk.writeUInt32BE(chunk.length - 4, 0);
+    return chunk;
+  });
+  decoder.push(chunks[0]!);
+  expect(decoder.next()).toBe(true);
+  decoder.push(chunks[1]!);
+  expect(decoder.bytes.length).toBe(512 * 1024);
+  expect(decoder.next()).toBe(true);
+  expect(chunks.map(({ length }) => length)).toEqual([0, 512 * 1024]);
+});
+
 test("a decoder that is closed holds nothing any more", () => {
   const frames = new FrameDecoder(1024 * KiB, true);
   const [begun, waiting] = [frame(900 * KiB).subarray(0, 100 * KiB), Buffer.allocUnsafeSlow(100 * KiB)];

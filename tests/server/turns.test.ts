@@ -89,6 +89,19 @@ describe("those who wait for their turn", () => {
     expect(crowd.pass()).toBe("modest b");
   });
 
+  // They shared one budget with the modest ones, and waited for as long as those had something to do.
+  test("have it although modest ones have a whole budget's work in every pass", () => {
+    const crowd = new Crowd();
+    crowd.add("a", 0.1);
+    visited(crowd.turns, crowd.clock.nowMs);
+    const passes = Array.from({ length: 6 }, () => {
+      crowd.turns.servedModest(crowd.clock.nowMs);
+      crowd.turns.add({ takeTurn: () => (crowd.clock.nowMs += greedyMsMax) }, false);
+      return crowd.pass();
+    });
+    expect(passes.join("")).toBe("aaa");
+  });
+
   test("are not called when nobody waits, and nothing spins then", () => {
     const clock = new ManualClock();
     const turns = new Turns(clock, new TurnEnd(clock));

@@ -1,8 +1,11 @@
 import { randomBelow } from "../../../src/lib/random.ts";
+import { reachNoteMs } from "../../../src/lib/limits.ts";
 import { manifestName } from "../../../src/manifest/directory.ts";
+import { readManifest } from "../../../src/manifest/read-manifest.ts";
 import { copyStore } from "../../../src/offline/copy-store.ts";
 import type { CallKind } from "../../../src/vfs/fault.ts";
 import type { Workload } from "./play.ts";
+import { turn, TurnClock } from "../../support/turn-clock.ts";
 import type { CrashPoint, RecordedRun } from "./recorded-run.ts";
 
 /** Everything that a store does to a disk, one thing a row. Values are drawn: another seed gives other bytes. */
@@ -58,6 +61,19 @@ export const workloads: readonly Workload[] = [
         );
         await puts(1, 4)(run);
       }
+    },
+  },
+  {
+    name: "a log that stands still, and is noted",
+    get options() {
+      return { clock: new TurnClock(reachNoteMs) };
+    },
+    prepare: puts(2),
+    async act(run) {
+      await puts(2)(run);
+      // The note is an edit of the manifest: it comes in later turns, and then nothing does.
+      const noted = () => readManifest(run.disk, "/data/manifest")!.state.durableSeq;
+      while (noted() < run.expectation.ackedSeq) await turn();
     },
   },
   {

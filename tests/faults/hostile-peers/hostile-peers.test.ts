@@ -24,6 +24,7 @@ describe("hostile peers", () => {
       const chosen: Attack[] = ["half-frames", "deaf", attacks[randomBelow(random, attacks.length)]!, "mix"];
       const acknowledged = await server.unlessItEnds(() => attackAll(server, chosen, seed));
       expect(acknowledged.good.length).toBeGreaterThan(100);
+      expect(acknowledged.flood.length).toBeGreaterThan(0);
       await server.killAndStart();
       expect(await lostWrites(server.port, acknowledged.good, tagOf)).toEqual([]);
       expect(await lostWrites(server.port, acknowledged.flood, floodNumberOf)).toEqual([]);

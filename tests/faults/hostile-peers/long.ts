@@ -46,6 +46,8 @@ await server.killAndStart();
 const lost = await lostWrites(server.port, acknowledged.good, tagOf);
 lost.push(...(await lostWrites(server.port, acknowledged.flood, floodNumberOf)));
 failures.push(...lost.slice(0, 10).map((each) => `lost: ${each}`));
+if (acknowledged.flood.length === 0 && (chosen.includes("puts") || chosen.includes("mix")))
+  failures.push("none of the puts that flooded was answered, so nothing was looked for");
 const checked = acknowledged.good.length + acknowledged.flood.length;
 for (const failure of failures) console.log(`FAILED ${failure}`);
 console.log(

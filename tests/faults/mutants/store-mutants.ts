@@ -210,17 +210,13 @@ export const storeMutants: readonly PlacedMutant[] = killedIn("tests", [
   },
   {
     name: "a log that stands still is not noted",
-    changes: [change("engine/reach-notes.ts", "    else this.#note();\n", "")],
+    changes: [change("engine/reach-notes.ts", ".then(() => this.note())", ".then(() => {})")],
     killer: noted("a log that has stood still for a while is noted"),
   },
   {
     name: "an end in order is not noted",
     changes: [
-      change(
-        "engine/engine.ts",
-        "if (this.#writer.stopped === closed) await tables.noteReach(() => reachOf(this.#writer));",
-        "",
-      ),
+      change("engine/engine.ts", "if (this.#writer.stopped === closed) await housekeeping.ended();", ""),
     ],
     killer: noted("a start vouches for all that it found, and an end in order"),
   },
@@ -248,7 +244,7 @@ export const storeMutants: readonly PlacedMutant[] = killedIn("tests", [
   },
   {
     name: "a note that can't be written is passed over",
-    changes: [change("engine/reach-notes.ts", ".catch(failed);", ".catch(() => void failed);")],
+    changes: [change("engine/reach-notes.ts", ", this.#parts.failed);", ", () => void this.#parts.failed);")],
     killer: noted("a note that can't be written stops the store"),
   },
   {
