@@ -17,14 +17,14 @@ import { TracedLog } from "./traced-log.ts";
 const hex = (text: string) =>
   text.replace(/./gs, (each) => `\\x${each.charCodeAt(0).toString(16).padStart(2, "0")}`);
 const cwd = `AT_FDCWD<${hex("/")}>`;
-const file = `3<${hex("/root/file")}>`;
-const create = `1 openat(${cwd}, "${hex("/root/file")}", O_RDWR|O_CREAT|O_EXCL, 0600) = ${file}`;
-const syncNames = `1 fsync(4<${hex("/root")}>) = 0`;
+const file = `3<${hex("/store/file")}>`;
+const create = `1 openat(${cwd}, "${hex("/store/file")}", O_RDWR|O_CREAT|O_EXCL, 0600) = ${file}`;
+const syncNames = `1 fsync(4<${hex("/store")}>) = 0`;
 const write = (text: string, at: number) => `pwrite64(${file}, "${hex(text)}", ${text.length}, ${at}`;
 
 /** What is left of the file after each line: if all that is pending is lost, and if it is kept. */
 function left(...lines: string[]): { lost: string | undefined; kept: string | undefined }[] {
-  const replay = new ReplayedDisk(new MemoryFileSystem(), "/root");
+  const replay = new ReplayedDisk(new MemoryFileSystem(), "/store");
   const found: ReturnType<typeof left> = [];
   const events = inOrder(parseTrace(lines.join("\n")));
   for (const [line] of lines.entries()) {
@@ -83,7 +83,7 @@ describe("a replayed trace", () => {
   });
 
   test("refuses a call to a store that it does not know, and passes over those to other places", () => {
-    const effect = (line: string) => effectOf(parseTrace(line)[0]!, "/root", () => true);
+    const effect = (line: string) => effectOf(parseTrace(line)[0]!, "/store", () => true);
     expect(() => effect(`1 write(${file}, "${hex("x")}", 1) = 1`)).toThrow("does not know what write");
     expect(() => effect(`1 copy_file_range(9<${hex("/x")}>, NULL, ${file}, NULL, 1, 0) = 1`)).toThrow();
     expect(() => effect(`1 mmap(NULL, 1, PROT_READ|PROT_WRITE, MAP_SHARED, ${file}, 0) = 0x1`)).toThrow();
@@ -91,7 +91,7 @@ describe("a replayed trace", () => {
     expect(effect(`1 mmap(NULL, 1, PROT_READ, MAP_SHARED, ${file}, 0) = 0x1`)).toBeUndefined();
     expect(effect(`1 write(9<${hex("/elsewhere")}>, "${hex("x")}", 1) = 1`)).toBeUndefined();
     expect(
-      effect(`1 sendto(9<${hex("socket:[1]")}>, "${hex("/root/file")}", 1, 0, NULL, 0) = 1`),
+      effect(`1 sendto(9<${hex("socket:[1]")}>, "${hex("/store/file")}", 1, 0, NULL, 0) = 1`),
     ).toBeUndefined();
   });
 
@@ -100,7 +100,7 @@ describe("a replayed trace", () => {
     const root = join(directory.path, "root");
     mkdirSync(root);
     writeFileSync(join(root, "file"), "one");
-    const at = (text: string) => text.replaceAll(hex("/root"), hex(root));
+    const at = (text: string) => text.replaceAll(hex("/store"), hex(root));
     const lines = [create, `1 ${write("one", 0)} <unfinished ...>`].map(at);
     const play = (...played: string[]) => {
       const server = timedLines(played.map((line) => line.replace(" ", " 1.5 ")).join("\n"));
