@@ -104,11 +104,7 @@ export const storeMutants: readonly PlacedMutant[] = killedIn("tests", [
   {
     name: "the manifest says that more is covered than the table holds",
     changes: [
-      change(
-        "engine/flusher.ts",
-        "coveredSeq: segment.lastSeq,",
-        "coveredSeq: this.#log.builder.appendedSeq,",
-      ),
+      change("engine/flusher.ts", "coveredSeq: segment.lastSeq,", "coveredSeq: this.#log.durableSeq,"),
     ],
     killer: points,
   },
