@@ -103,15 +103,6 @@ export const giants: readonly Giant[] = [
     },
   },
   {
-    name: "a page of as many entries as fit into what a client takes at all",
-    kind: "scanPage",
-    make: () => {
-      const entry = Buffer.concat([key, bytes(1, 0xc4, 0)]);
-      const count = Math.floor((limits.answerFrameBytesMax - roomBytes) / entry.length);
-      return Buffer.concat([head(4, 0), array32(3 * count), filled(entry, count), bytes(0xc2)]);
-    },
-  },
-  {
     name: "a page of as many entries as a page of ours may have",
     kind: "scanPage",
     make: () => {
