@@ -51,9 +51,14 @@ export class ByteWriter {
   }
 
   #grow(bytesNeeded: number): void {
-    const grown = Buffer.allocUnsafeSlow(Math.max(bytesNeeded, this.bytes.length * 2));
+    const { length } = this.bytes;
+    // Twice as much each time copies least; but half of a large one would lie empty, and no cap would count it.
+    const grows = this.#isTransient && length >= largeBytes ? length / 4 : length;
+    const grown = Buffer.allocUnsafeSlow(Math.max(bytesNeeded, length + grows));
     this.bytes.copy(grown, 0, 0, this.length);
     if (this.#isTransient) freeMemory(this.bytes);
     this.bytes = grown;
   }
 }
+
+const largeBytes = 512 * 1024;

@@ -80,7 +80,7 @@ export const pendingBytesMax = 64 * MiB;
  * What waits to be written is a large group from here on: it takes a quick disk some 4 ms, and those behind it as long.
  * While modest sessions are about, greedy ones bring no more then.
  */
-export const sharedGroupBytesMax = 1 * MiB;
+export const sharedGroupBytesMax = 64 * KiB;
 
 /** Mode "batch": whoever lets a minute of writes wait for a sync wants mode "none". */
 export const batchDelayMsMax = 60_000;
@@ -182,6 +182,12 @@ export const outputBytesMax = 8 * MiB;
 export const outputBytesTotalMax = 512 * MiB;
 
 /**
+ * Nor may one connection leave more unread than this share of what is free of that: a thousand that read nothing stop
+ * each at half a megabyte and stay, instead of taking eight, being closed, and coming again.
+ */
+export const outputShareMax = 1 / 64;
+
+/**
  * What all connections together have sent of frames that are not whole: past it, those with the most are closed. It
  * leaves room for fifteen of the largest frames at once, and far more than enough for any usual ones.
  */
@@ -193,8 +199,12 @@ export const turnMsMax = 2;
 /** So long one modest session may work at once while there are others: a few dozen requests. */
 export const modestMsMax = 0.1;
 
-/** Whoever asks for more at once than so many turns in a row can serve is greedy until all of it is done. */
+/**
+ * Whoever asks for more at once than so many turns in a row can serve is greedy, until so many in a row have served all
+ * that it asked for.
+ */
 export const modestTurnsMax = 2;
+export const wholeTurnsMin = 4;
 
 /**
  * So long all greedy sessions together work in one pass of the event loop while there are modest ones, who wait for it:
@@ -233,8 +243,28 @@ export const turnInputBytesMax = 64 * KiB;
 /** Answers wait for the end of a turn, and leave together; but more than this is given to the socket at once. */
 export const turnOutputBytesMax = 64 * KiB;
 
+/**
+ * And no more than this, while modest sessions are about: a megabyte to a peer on the same machine takes 2 ms, in which
+ * nobody is served. What is left over leaves in the session's next turn.
+ */
+export const sharedSendBytesMax = 128 * KiB;
+
+/**
+ * The system's buffers of a connection, each way. It would let them grow to 4 MiB and more, and five hundred peers that
+ * read nothing then had all the memory that it has for sockets: packets of all others were lost for 200 ms each.
+ */
+export const socketBufferBytes = 128 * KiB;
+
 /** File descriptors are finite, and each connection costs a few KiB. */
 export const connectionsMax = 10_000;
+
+/**
+ * So many of those who are sent away leave at once, each second; more of them stay connected, and unheard, until it is
+ * their turn. For whoever comes again costs about 0.1 ms, and half a megabyte of a large frame as much again.
+ */
+export const evictionsPerSecond = 50;
+/** Those whose turn has come leave this often. */
+export const farewellIntervalMs = 100;
 
 /** A stranger has this long to say hello. */
 export const helloDeadlineMs = 10_000;
@@ -258,10 +288,7 @@ export const getManyKeysMax = 65_536;
 export const pageBytesMax = 256 * KiB;
 export const pageEntriesMax = 4_096;
 
-/**
- * What a client may call itself in its hello: enough for a name and a version, short enough for every line of
- * a log.
- */
+/** What a client may call itself in its hello: enough for a name and a version, short enough for a line of a log. */
 export const clientNameBytesMax = 255;
 
 /** Credentials are a token or a user with a password; the hello's frame must hold them before anybody is trusted. */
@@ -288,16 +315,10 @@ export const sweepIntervalMs = 1_000;
 /** An unfinished frame has this long before its speed is looked at: one lost packet may cost a second or two. */
 export const frameGraceMs = 10_000;
 
-/**
- * After its grace a frame must have come at least this fast: bytes one at a time hold memory for as long as
- * they like.
- */
+/** After its grace a frame must have come at least this fast: bytes one at a time hold memory for ever. */
 export const frameBytesPerSecondMin = 1 * KiB;
 
-/**
- * A connection that was ended stays half open for this long, so that its last words are read before a reset
- * eats them.
- */
+/** A connection that was ended stays half open for so long: its last words are read before a reset eats them. */
 export const lingerDeadlineMs = 2_000;
 
 /** After the notice of a shutdown a peer's requests are still refused by name for this long; then nobody listens. */
@@ -370,8 +391,5 @@ export const getManyRequestKeyBytesMax = 1 * MiB;
 /** Arrays and objects within a msgpack value nest no deeper: their reader calls itself. */
 export const valueDepthMax = 128;
 
-/**
- * A page of a scan ends after looking at so many keys, deleted ones too: a desert of tombstones costs 10 ms a
- * page.
- */
+/** A page of a scan ends after looking at so many keys, deleted ones too: a desert of tombstones costs 10 ms a page. */
 export const pageVisitsMax = 65_536;

@@ -1,5 +1,5 @@
 import type { Clock } from "../lib/clock.ts";
-import { effortPerLook, modestTurnsMax, outputPerLook } from "../lib/limits.ts";
+import { effortPerLook, modestTurnsMax, outputPerLook, wholeTurnsMin } from "../lib/limits.ts";
 import type { Demand } from "./demand.ts";
 
 /** What a session shows of the work that it does. */
@@ -27,8 +27,11 @@ export class Appetite {
   wasGreedy = false;
   #effort = 0;
   #interval = -1;
-  /** So many turns in a row ended before all that was there had been taken. */
+  /** So many turns in a row ended before all that was there had been taken, or so many did not. */
   #turnsCut = 0;
+  #turnsWhole = 0;
+  /** Its turns are hardly ever long enough. */
+  #isEndless = false;
   #effortCounted = 0;
   #effortAtLook = 0;
   #outputAtLook = 0;
@@ -41,17 +44,17 @@ export class Appetite {
   }
 
   /**
-   * Whether it asks for more than a modest one would. A turn begins. `hasWaited`: for this turn. Of a thousand that flood
-   * each is served so little that by its effort it would be modest; but no turn of it has ever been long enough.
+   * Whether it asks for more than a modest one would. A turn begins. Of a thousand that flood each is served so
+   * little, and so seldom, that by its effort it would be modest; but its turns are never long enough, only the last
+   * one of a chunk is. So it takes a few that are, one after the other, until that is forgotten.
    */
-  isGreedy(nowMs: number, hasWaited: boolean): boolean {
+  isGreedy(nowMs: number): boolean {
     const demand = this.#demand;
     demand.look(nowMs);
     this.#effortAtLook = this.#work.effort;
     this.#outputAtLook = this.#output.outputBytes;
-    const isEndless = hasWaited && this.#turnsCut >= modestTurnsMax;
     const passed = demand.interval - this.#interval;
-    this.wasGreedy = isEndless || this.#effort / 2 ** passed > demand.modestEffort;
+    this.wasGreedy = this.#isEndless || this.#effort / 2 ** passed > demand.modestEffort;
     return this.wasGreedy;
   }
 
@@ -68,9 +71,12 @@ export class Appetite {
 
   /** The turn is over, with or without something left to take. Whether anything was taken in it. */
   count(isCut: boolean): boolean {
-    this.#turnsCut = isCut ? this.#turnsCut + 1 : 0;
     const effort = this.#work.effort - this.#effortCounted;
     if (effort === 0) return false;
+    this.#turnsCut = isCut ? this.#turnsCut + 1 : 0;
+    this.#turnsWhole = isCut ? 0 : this.#turnsWhole + 1;
+    if (this.#turnsCut >= modestTurnsMax) this.#isEndless = true;
+    else if (this.#turnsWhole >= wholeTurnsMin) this.#isEndless = false;
     const { interval } = this.#demand;
     const isFirst = interval !== this.#interval;
     if (isFirst) this.#effort /= 2 ** (interval - this.#interval);

@@ -57,23 +57,28 @@ export class Connections implements Iterable<Session> {
   greediest(): Session | undefined {
     let greediest: Session | undefined;
     for (const session of this.#sessions) {
-      if (session.outputBytes > (greediest?.outputBytes ?? 0)) greediest = session;
+      if (session.outgoing.outputBytes > (greediest?.outgoing.outputBytes ?? 0)) greediest = session;
     }
     return greediest;
   }
 
-  /** The session with the most input that it could not take yet: the largest unfinished frame. */
+  /** The session that holds the most input, for the longest time: of a frame that was begun and left. */
   heaviest(): Session | undefined {
+    const nowMs = this.#clock.monotonicMs();
     let heaviest: Session | undefined;
+    let most = 0;
     for (const session of this.#sessions) {
-      if (session.inputBytes > (heaviest?.inputBytes ?? 0)) heaviest = session;
+      const weight = session.incoming.weight(nowMs);
+      if (weight <= most) continue;
+      heaviest = session;
+      most = weight;
     }
     return heaviest;
   }
 
   inFlight(): number {
     let inFlight = 0;
-    for (const session of this.#sessions) inFlight += session.inFlight;
+    for (const session of this.#sessions) inFlight += session.outgoing.inFlight;
     return inFlight;
   }
 

@@ -9,15 +9,17 @@ export interface MissedDeadline {
   readonly isDeaf: boolean;
 }
 
-/** What a session shows of itself when its deadlines are looked at. Counters only ever grow. */
-export interface Progress {
+/** What is looked at of a session's way in (intake.ts). Counters only ever grow. */
+export interface Incoming {
   readonly isGreeting: boolean;
   /** Requests taken, ever. */
   readonly requestsTaken: number;
+}
+
+/** And of its way out (response-queue.ts). */
+export interface Outgoing {
   /** Requests that wait for an answer of ours. */
   readonly inFlight: number;
-  /** Bytes of the frame that is unfinished; 0 when there is none, or when it is us who don't read. */
-  readonly unfinishedBytes: number;
   /** Bytes of output that the peer took, ever, and those that it still has to take. */
   readonly bytesTaken: number;
   readonly unsentBytes: number;
@@ -31,6 +33,8 @@ export interface Progress {
 export class Deadlines {
   readonly #limits: ServerLimits;
   readonly #connectedMs: number;
+  readonly #incoming: Incoming;
+  readonly #outgoing: Outgoing;
   #requestsTaken = 0;
   #busyMs: number;
   #frameMs = 0;
@@ -39,29 +43,36 @@ export class Deadlines {
   #bytesTaken = 0;
   #takenMs: number;
 
-  constructor(limits: ServerLimits, nowMs: number) {
+  constructor(limits: ServerLimits, nowMs: number, incoming: Incoming, outgoing: Outgoing) {
     this.#limits = limits;
+    this.#incoming = incoming;
+    this.#outgoing = outgoing;
     this.#connectedMs = nowMs;
     this.#busyMs = nowMs;
     this.#takenMs = nowMs;
   }
 
-  /** The deadline that this peer has missed, if it has. */
-  sweep(nowMs: number, progress: Progress): MissedDeadline | undefined {
-    const hasRequested = progress.requestsTaken !== this.#requestsTaken;
-    this.#requestsTaken = progress.requestsTaken;
+  /**
+   * The deadline that this peer has missed, if it has. `unfinishedBytes`: of the frame that is unfinished; 0 when there is
+   * none, or when it is us who don't read.
+   */
+  sweep(nowMs: number, unfinishedBytes: number): MissedDeadline | undefined {
+    const { requestsTaken } = this.#incoming;
+    const hasRequested = requestsTaken !== this.#requestsTaken;
+    this.#requestsTaken = requestsTaken;
     return (
-      this.#checkOutput(nowMs, progress) ??
-      this.#checkHello(nowMs, progress) ??
-      this.#checkFrame(nowMs, progress, hasRequested) ??
-      this.#checkIdle(nowMs, progress, hasRequested)
+      this.#checkOutput(nowMs) ??
+      this.#checkHello(nowMs) ??
+      this.#checkFrame(nowMs, unfinishedBytes, hasRequested) ??
+      this.#checkIdle(nowMs, unfinishedBytes, hasRequested)
     );
   }
 
-  #checkOutput(nowMs: number, progress: Progress): MissedDeadline | undefined {
-    const hasTaken = progress.bytesTaken !== this.#bytesTaken;
-    this.#bytesTaken = progress.bytesTaken;
-    if (hasTaken || progress.unsentBytes === 0) {
+  #checkOutput(nowMs: number): MissedDeadline | undefined {
+    const { bytesTaken, unsentBytes } = this.#outgoing;
+    const hasTaken = bytesTaken !== this.#bytesTaken;
+    this.#bytesTaken = bytesTaken;
+    if (hasTaken || unsentBytes === 0) {
       this.#takenMs = nowMs;
       return undefined;
     }
@@ -69,13 +80,12 @@ export class Deadlines {
     return missed("it took nothing of its answers for", nowMs - this.#takenMs, limit, true);
   }
 
-  #checkHello(nowMs: number, progress: Progress): MissedDeadline | undefined {
-    if (!progress.isGreeting) return undefined;
+  #checkHello(nowMs: number): MissedDeadline | undefined {
+    if (!this.#incoming.isGreeting) return undefined;
     return missed("it said no hello for", nowMs - this.#connectedMs, this.#limits.helloDeadlineMs);
   }
 
-  #checkFrame(nowMs: number, progress: Progress, hasRequested: boolean): MissedDeadline | undefined {
-    const { unfinishedBytes } = progress;
+  #checkFrame(nowMs: number, unfinishedBytes: number, hasRequested: boolean): MissedDeadline | undefined {
     if (unfinishedBytes === 0 || hasRequested || !this.#frameIsUnfinished) {
       this.#frameIsUnfinished = unfinishedBytes > 0;
       this.#frameMs = nowMs;
@@ -93,10 +103,9 @@ export class Deadlines {
   }
 
   /** Whoever waits for an answer, takes one, or sends a frame is not idle, however long that takes. */
-  #checkIdle(nowMs: number, progress: Progress, hasRequested: boolean): MissedDeadline | undefined {
-    if (hasRequested || progress.inFlight + progress.unsentBytes + progress.unfinishedBytes > 0) {
-      this.#busyMs = nowMs;
-    }
+  #checkIdle(nowMs: number, unfinishedBytes: number, hasRequested: boolean): MissedDeadline | undefined {
+    const { inFlight, unsentBytes } = this.#outgoing;
+    if (hasRequested || inFlight + unsentBytes + unfinishedBytes > 0) this.#busyMs = nowMs;
     return missed("it asked for nothing for", nowMs - this.#busyMs, this.#limits.idleDeadlineMs);
   }
 }

@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
 import type { Store } from "../engine/store.ts";
+import type { Clock } from "../lib/clock.ts";
 import { HoldfastError } from "../lib/errors.ts";
 import { pendingBytesMax } from "../lib/limits.ts";
 import { FrameDecoder } from "../protocol/frame-decoder.ts";
@@ -50,6 +51,9 @@ export class Intake {
   effort = 0;
   /** Why the connection has to end; no more is taken then. */
   fatal: HoldfastError | undefined;
+  /** What was last added to the total of all connections, and when it last changed. */
+  bytesCounted = 0;
+  #countedMs = 0;
 
   readonly #host: IntakeHost;
   readonly #queue: ResponseQueue;
@@ -73,6 +77,23 @@ export class Intake {
   close(): void {
     this.#hasFrame = false;
     this.#frames.close();
+  }
+
+  /** Adds what was received and not taken to the total of all connections. */
+  count(clock: Pick<Clock, "monotonicMs">): void {
+    const bytes = this.bufferedBytes;
+    if (bytes === this.bytesCounted) return;
+    this.#host.statistics.inputBytes += bytes - this.bytesCounted;
+    this.bytesCounted = bytes;
+    this.#countedMs = bytes === 0 ? 0 : clock.monotonicMs();
+  }
+
+  /**
+   * What it costs to keep: its bytes, times how long nothing happened to them. So a large frame that comes as fast as
+   * it can weighs little, and one that was begun and left a lot.
+   */
+  weight(nowMs: number): number {
+    return this.bytesCounted * (1 + Math.max(0, nowMs - this.#countedMs));
   }
 
   /** The chunk is kept until its last frame was taken, and then freed. */

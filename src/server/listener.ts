@@ -1,4 +1,6 @@
 import { HoldfastError } from "../lib/errors.ts";
+import { socketBufferBytes } from "../lib/limits.ts";
+import { limitSocketBuffers } from "../vfs/libc.ts";
 import { formatAddress, type ListenAddress } from "./listen-address.ts";
 import type { Session } from "./session.ts";
 import type { Wire } from "./wire.ts";
@@ -47,6 +49,9 @@ export function openListener(address: ListenAddress, accept: (wire: Wire) => Ses
         },
       },
     });
+    // What the system keeps for a peer that does not read is memory too, up to 4 MiB, and no cap of ours would see it.
+    const { fd } = listener as { fd?: number };
+    if (fd !== undefined) limitSocketBuffers(fd, socketBufferBytes);
     return {
       hostname: listener.hostname,
       port: listener.port,

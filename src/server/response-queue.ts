@@ -3,6 +3,7 @@ import type { Replies, Store } from "../engine/store.ts";
 import { assert } from "../lib/assert.ts";
 import type { ByteWriter } from "../lib/byte-writer.ts";
 import type { HoldfastError } from "../lib/errors.ts";
+import { outputShareMax } from "../lib/limits.ts";
 import type { HelloInfo } from "../protocol/hello.ts";
 import { newestState } from "../protocol/opcodes.ts";
 import type { PageEncoder } from "../protocol/page-encoder.ts";
@@ -20,6 +21,7 @@ import {
 import { readHead, ResponseHead } from "../protocol/response-decoder.ts";
 import type { CheckpointAnswers } from "./checkpoint-replies.ts";
 import { interruptionOf, refusalOf, type Refusal } from "./refusal.ts";
+import type { ServerLimits } from "./server-limits.ts";
 import type { Statistics } from "./statistics.ts";
 import { WaitingResponses } from "./waiting-responses.ts";
 import type { Wire } from "./wire.ts";
@@ -30,6 +32,7 @@ export interface QueueHost {
   readonly store: Store;
   readonly pool: WriterPool;
   readonly statistics: Statistics;
+  readonly limits: ServerLimits;
 }
 
 /**
@@ -48,6 +51,8 @@ export class ResponseQueue implements Replies, CheckpointAnswers {
   isCorked = false;
   /** Bytes that the wire took, ever. */
   bytesTaken = 0;
+  /** The wire would have taken more than it was given at once. */
+  isCut = false;
 
   // Invariant: ready.bytes[readySent .. ready.length) may leave now, because readyVisibleAt <= store.ackableSeq.
   #ready: ByteWriter | undefined;
@@ -63,6 +68,7 @@ export class ResponseQueue implements Replies, CheckpointAnswers {
   readonly #store: Store;
   readonly #pool: WriterPool;
   readonly #statistics: Statistics;
+  readonly #limits: ServerLimits;
   readonly #waiting: WaitingResponses;
   readonly #answeredLate: () => void;
 
@@ -71,6 +77,7 @@ export class ResponseQueue implements Replies, CheckpointAnswers {
     this.#store = host.store;
     this.#pool = host.pool;
     this.#statistics = host.statistics;
+    this.#limits = host.limits;
     this.#answeredLate = answeredLate;
     this.#waiting = new WaitingResponses(host.pool);
   }
@@ -87,6 +94,23 @@ export class ResponseQueue implements Replies, CheckpointAnswers {
 
   get outputBytes(): number {
     return this.unsentBytes + this.#waiting.length;
+  }
+
+  /** As many requests as the peer may have in flight are unanswered, or as much is unread as it may leave. */
+  get isFull(): boolean {
+    return this.inFlight >= this.#limits.inFlightRequestsMax || this.outputBytes >= this.#room;
+  }
+
+  /** Half of the room is free: less, and who was full would be full again at once. */
+  get hasRoomAgain(): boolean {
+    return this.inFlight * 2 <= this.#limits.inFlightRequestsMax && this.outputBytes * 2 <= this.#room;
+  }
+
+  /** What the peer may leave unread: the less, the less room there is for all. Whoever reads leaves nothing. */
+  get #room(): number {
+    const { outputBytesMax, outputBytesTotalMax } = this.#limits;
+    const free = outputBytesTotalMax - this.#statistics.outputBytes;
+    return Math.min(outputBytesMax, Math.max(1, free * outputShareMax));
   }
 
   get isWaiting(): boolean {
@@ -184,10 +208,11 @@ export class ResponseQueue implements Replies, CheckpointAnswers {
     if (seq > this.#readyVisibleAt) this.#readyVisibleAt = seq;
   }
 
-  /** Gives the wire all it takes. */
-  flush(): void {
+  /** Gives the wire all it takes, but no more than that at once. */
+  flush(bytesMax = Infinity): void {
     const ready = this.#ready;
-    if (ready !== undefined && !this.#wireIsFull) this.#send(ready);
+    this.isCut = false;
+    if (ready !== undefined && !this.#wireIsFull) this.#send(ready, bytesMax);
     this.#countOutput();
   }
 
@@ -219,12 +244,13 @@ export class ResponseQueue implements Replies, CheckpointAnswers {
     this.#countOutput();
   }
 
-  #send(ready: ByteWriter): void {
+  #send(ready: ByteWriter, bytesMax: number): void {
     assert(
       this.#readyVisibleAt <= this.#store.ackableSeq,
       "no response leaves before everything that it depends on is durable",
     );
-    const taken = this.#wire.write(ready.bytes, this.#readySent, ready.length - this.#readySent);
+    const bytes = Math.min(ready.length - this.#readySent, bytesMax);
+    const taken = this.#wire.write(ready.bytes, this.#readySent, bytes);
     if (taken < 0) {
       this.close();
       return;
@@ -237,7 +263,8 @@ export class ResponseQueue implements Replies, CheckpointAnswers {
       this.#giveReady();
       return;
     }
-    this.#wireIsFull = true;
+    this.isCut = taken === bytes;
+    this.#wireIsFull = !this.isCut;
     // Moving what is left to the front each time would cost the square of it; when half is gone, it is linear.
     if (this.#readySent * 2 >= ready.length) {
       ready.consume(this.#readySent);

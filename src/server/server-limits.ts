@@ -9,6 +9,7 @@ export interface ServerLimits extends HelloLimits {
   readonly outputBytesTotalMax: number;
   readonly inputBytesTotalMax: number;
   readonly connectionsMax: number;
+  readonly evictionsPerSecond: number;
   readonly helloDeadlineMs: number;
   readonly frameDeadlineMs: number;
   readonly frameGraceMs: number;
@@ -33,6 +34,7 @@ const defaults: ServerLimits = {
   outputBytesTotalMax: limits.outputBytesTotalMax,
   inputBytesTotalMax: limits.inputBytesTotalMax,
   connectionsMax: limits.connectionsMax,
+  evictionsPerSecond: limits.evictionsPerSecond,
   helloDeadlineMs: limits.helloDeadlineMs,
   frameDeadlineMs: limits.frameDeadlineMs,
   frameGraceMs: limits.frameGraceMs,

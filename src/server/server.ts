@@ -10,6 +10,7 @@ import { RequestDecoder } from "../protocol/request.ts";
 import { encodeError } from "../protocol/response-encoder.ts";
 import { outcome, status } from "../protocol/status.ts";
 import { Connections } from "./connections.ts";
+import { Farewells } from "./farewells.ts";
 import { shuttingDown } from "./intake.ts";
 import { formatAddress } from "./listen-address.ts";
 import type { Listener } from "./listener.ts";
@@ -76,6 +77,7 @@ export class RunningServer implements Server, SessionHost {
   readonly #logger: Logger;
   readonly #listener: Listener;
   readonly #connections: Connections;
+  readonly #farewells: Farewells;
   readonly #startedMs: number;
   readonly #closed = Promise.withResolvers<void>();
   readonly #faulted = Promise.withResolvers<HoldfastError>();
@@ -104,6 +106,7 @@ export class RunningServer implements Server, SessionHost {
     this.#logger = logger;
     this.#startedMs = clock.monotonicMs();
     this.#connections = new Connections(clock, this.statistics, () => this.#logEvictions());
+    this.#farewells = new Farewells(clock, limits.evictionsPerSecond, Math.ceil(limits.connectionsMax / 2));
     this.#listener = listen((wire) => this.#accept(wire));
     this.hostname = this.#listener.hostname;
     this.port = this.#listener.port;
@@ -157,25 +160,27 @@ export class RunningServer implements Server, SessionHost {
     while (this.statistics.inputBytes > this.limits.inputBytesTotalMax) {
       const heaviest = this.#connections.heaviest();
       if (heaviest === undefined) break;
-      const state = `${heaviest.inputBytes} bytes of it wait, the most of all, and there is no room for more`;
+      const state = `${heaviest.incoming.bytesCounted} bytes of it wait, longer than any others, and there is no room for more`;
       heaviest.evict(new HoldfastError("OVERLOADED", `Cannot keep the connection: ${state}`));
     }
     while (this.statistics.outputBytes > this.limits.outputBytesTotalMax) {
       const greediest = this.#connections.greediest();
       if (greediest === undefined) return;
-      const state = `it left ${greediest.outputBytes} bytes unread, the most of all, and there is no room for more`;
+      const state = `it left ${greediest.outgoing.outputBytes} bytes unread, the most of all, and there is no room for more`;
       greediest.evict(new HoldfastError("OVERLOADED", `Cannot keep the connection: ${state}`));
     }
   }
 
-  evicted(session: Session, error: HoldfastError): void {
-    if (this.isDraining) return;
+  sendAway(session: Session, error: HoldfastError): boolean {
+    if (this.isDraining) return false;
     this.statistics.connectionsEvicted++;
     this.#evictionsUnlogged++;
-    this.#lastEviction = `${session.clientName || "a peer without a name"}: ${error.message}`;
+    this.#lastEviction = `${session.incoming.clientName || "a peer without a name"}: ${error.message}`;
+    return this.#farewells.detains(session);
   }
 
   sessionClosed(session: Session): void {
+    this.#farewells.forget(session);
     this.#connections.delete(session);
   }
 
@@ -206,6 +211,7 @@ export class RunningServer implements Server, SessionHost {
   async #drain(): Promise<void> {
     this.isDraining = true;
     this.#listener.stop();
+    this.#farewells.end();
     const notice = shuttingDown();
     for (const session of this.#connections) {
       if (session.isGreeting) session.finish(notice);
@@ -238,6 +244,7 @@ export class RunningServer implements Server, SessionHost {
   async #end(fault: HoldfastError): Promise<void> {
     this.isDraining = true;
     this.#listener.stop();
+    this.#farewells.end();
     for (const session of this.#connections) session.storeFailed(fault);
     await this.#connections.empty(this.limits.faultDeadlineMs);
     for (const session of this.#connections) session.terminate();

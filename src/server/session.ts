@@ -2,12 +2,13 @@ import type { Buffer } from "node:buffer";
 import type { AdvanceWaiter } from "../engine/store.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { HoldfastError } from "../lib/errors.ts";
-import { turnInputBytesMax, turnOutputBytesMax } from "../lib/limits.ts";
+import { sharedSendBytesMax, turnInputBytesMax, turnOutputBytesMax } from "../lib/limits.ts";
 import { connectionId } from "../protocol/opcodes.ts";
 import { ProtocolError } from "../protocol/protocol-error.ts";
 import { status } from "../protocol/status.ts";
 import { Appetite } from "./appetite.ts";
-import { Deadlines, type Progress } from "./deadlines.ts";
+import { Deadlines } from "./deadlines.ts";
+import type { Leaver } from "./farewells.ts";
 import { Intake, type IntakeHost } from "./intake.ts";
 import { ResponseQueue, type QueueHost } from "./response-queue.ts";
 import type { TurnEnd, TurnEnder } from "./turn-end.ts";
@@ -21,8 +22,8 @@ export interface SessionHost extends IntakeHost, QueueHost {
   readonly turns: Turns;
   /** The output of all connections together is beyond its limit. */
   relieve(): void;
-  /** A peer was sent away for what it did, or left undone. */
-  evicted(session: Session, error: HoldfastError): void;
+  /** A peer is sent away for what it did, or left undone. Whether it has to wait until it may leave. */
+  sendAway(session: Session, error: HoldfastError): boolean;
   /** The connection is gone, and so is the session. */
   sessionClosed(session: Session): void;
   /** Our own code failed, or the store's: nothing that it might acknowledge now can be trusted. */
@@ -42,6 +43,8 @@ export interface SessionHost extends IntakeHost, QueueHost {
  *
  *   any state ── the wire closed, a peer that takes nothing, too much output in total ──────────> closed
  *
+ * Whoever is sent away may first be *detained* (farewells.ts): the wire is paused, and no byte leaves until it may go.
+ *
  * While it is open, a session may be *stalled*: as many requests as the peer may have in flight are unanswered, as
  * many bytes as it may leave unread wait for it, or its next request is a write and the store is congested. It takes no
  * request then, what was received stays in the decoder, the wire is paused; it goes on when half of that room is free
@@ -54,11 +57,12 @@ export interface SessionHost extends IntakeHost, QueueHost {
  *  3. Whatever a peer sends, only its own connection ends. Whatever our code or the store throws ends the server.
  *  4. What a connection holds is bounded: one frame, a chunk or two behind it, and output up to outputBytesMax
  *     plus the one answer that went past it.
- *  5. The wire is paused if and only if the session is open, and stalled, or waits for its turn and has received more
- *     than turnInputBytesMax that it did not take.
- *  6. While something waits for the store's next advance, one awaitAdvance is registered, and never two.
+ *  5. The wire is paused if and only if the session is detained, or is open, and stalled, or waits for its turn and has
+ *     received more than turnInputBytesMax that it did not take.
+ *  6. While something waits for the store's next advance, one awaitAdvance is registered, and never two; or it was told
+ *     of one, and waits for its turn or is detained.
  */
-export class Session implements AdvanceWaiter, Progress, TurnEnder, TurnTaker {
+export class Session implements AdvanceWaiter, TurnEnder, TurnTaker, Leaver {
   readonly #host: SessionHost;
   readonly #wire: Wire;
   readonly #queue: ResponseQueue;
@@ -75,10 +79,10 @@ export class Session implements AdvanceWaiter, Progress, TurnEnder, TurnTaker {
   /** While it has its turn: until when. */
   #turnEndMs: number | undefined;
   #peerEnded = false;
+  /** It was sent away, and waits until it may leave: nothing is read from it, and nothing leaves. */
+  #isDetained = false;
   #fault: HoldfastError | undefined;
   #lingersSinceMs = 0;
-  /** What was last added to the total of all connections. */
-  #inputBytesCounted = 0;
 
   constructor(wire: Wire, host: SessionHost) {
     this.#host = host;
@@ -86,7 +90,7 @@ export class Session implements AdvanceWaiter, Progress, TurnEnder, TurnTaker {
     this.#queue = new ResponseQueue(wire, host, () => this.#workAfterPoll());
     this.#intake = new Intake(host, this.#queue);
     this.#appetite = new Appetite(host.clock, host.turns.demand, this.#intake, this.#queue);
-    this.#deadlines = new Deadlines(host.limits, host.clock.monotonicMs());
+    this.#deadlines = new Deadlines(host.limits, host.clock.monotonicMs(), this.#intake, this.#queue);
   }
 
   // --- What the wire and the store tell --------------------------------------------------------------------
@@ -122,7 +126,9 @@ export class Session implements AdvanceWaiter, Progress, TurnEnder, TurnTaker {
   /** The store's ackableSeq advanced. */
   advanced(): void {
     this.#awaitsAdvance = false;
-    this.#work();
+    // A thousand that flood have a thousand answers now, and those of the modest ones must not wait behind them.
+    if (this.#state === "open" && this.#host.turns.isShared(this.#appetite.wasGreedy)) this.#awaitTurn();
+    else this.#work();
   }
 
   /** It waited for its turn, and may work until then. */
@@ -139,7 +145,7 @@ export class Session implements AdvanceWaiter, Progress, TurnEnder, TurnTaker {
     if (this.#state === "lingering" || this.#state === "closed") return;
     try {
       this.#queue.release();
-      this.#leave();
+      this.#flush();
     } catch (error) {
       this.#host.failed(error);
     }
@@ -149,18 +155,19 @@ export class Session implements AdvanceWaiter, Progress, TurnEnder, TurnTaker {
 
   /** Looks at the deadlines. */
   sweep(nowMs: number): void {
-    if (this.#state === "closed") return;
+    if (this.#state === "closed" || this.#isDetained) return;
     if (this.#state === "lingering") {
       if (nowMs - this.#lingersSinceMs > this.#host.limits.lingerDeadlineMs) this.#wire.end();
       return;
     }
-    const missed = this.#deadlines.sweep(nowMs, this);
+    const isOurs = this.#isStalled || this.#awaitsTurn || this.#state !== "open";
+    const missed = this.#deadlines.sweep(nowMs, isOurs ? 0 : this.#intake.bufferedBytes);
     if (missed === undefined) return;
     const message = `Cannot keep the connection: ${missed.reason}; connect again`;
     const error = new ProtocolError(status.LIMIT_EXCEEDED, message, [missed.limit, missed.actual]);
     if (missed.isDeaf) this.evict(error);
     else if (this.#state === "open") {
-      this.#host.evicted(this, error);
+      this.#sendAway(error);
       this.finish(error);
     }
   }
@@ -187,19 +194,26 @@ export class Session implements AdvanceWaiter, Progress, TurnEnder, TurnTaker {
     this.#workAfterPoll();
   }
 
-  /** Closes at once, for what the peer did. */
+  /** Lets go of all that is kept for the peer, for what it did, and closes as soon as it may leave. */
   evict(error: HoldfastError): void {
     if (this.#state === "closed") return;
-    this.#host.evicted(this, error);
-    this.terminate();
+    if (!this.#isDetained) this.#sendAway(error);
+    this.#drop();
+    if (!this.#isDetained) this.#wire.terminate();
+  }
+
+  /** It was sent away, and waits no longer. */
+  leave(): void {
+    this.#isDetained = false;
+    if (this.#state === "closed") return;
+    if (this.#queue.isClosed) this.#wire.terminate();
+    else this.#work();
   }
 
   /** Closes at once, with all that was not taken yet. */
   terminate(): void {
     if (this.#state === "closed") return;
-    this.#state = "finishing";
-    this.#queue.close();
-    this.#countInput();
+    this.#drop();
     this.#wire.terminate();
   }
 
@@ -210,36 +224,12 @@ export class Session implements AdvanceWaiter, Progress, TurnEnder, TurnTaker {
     return this.#intake.isGreeting;
   }
 
-  get clientName(): string {
-    return this.#intake.clientName;
+  get incoming(): Pick<Intake, "bytesCounted" | "clientName" | "requestsTaken" | "weight"> {
+    return this.#intake;
   }
 
-  get requestsTaken(): number {
-    return this.#intake.requestsTaken;
-  }
-
-  get inFlight(): number {
-    return this.#queue.inFlight;
-  }
-
-  get unfinishedBytes(): number {
-    return this.#isStalled || this.#awaitsTurn || this.#state !== "open" ? 0 : this.#intake.bufferedBytes;
-  }
-
-  get bytesTaken(): number {
-    return this.#queue.bytesTaken;
-  }
-
-  get unsentBytes(): number {
-    return this.#queue.unsentBytes;
-  }
-
-  get outputBytes(): number {
-    return this.#queue.outputBytes;
-  }
-
-  get inputBytes(): number {
-    return this.#inputBytesCounted;
+  get outgoing(): Pick<ResponseQueue, "inFlight" | "outputBytes"> {
+    return this.#queue;
   }
 
   // --- The work --------------------------------------------------------------------------------------------
@@ -261,7 +251,7 @@ export class Session implements AdvanceWaiter, Progress, TurnEnder, TurnTaker {
       queue.isCorked = false;
       // Others were read in this turn too, and all answers leave at its end; but large ones need not pile up.
       const mayWait = chunk !== undefined && this.#state === "open" && queue.unsentBytes < turnOutputBytesMax;
-      if (!mayWait || queue.unsentBytes === 0) return this.#leave();
+      if (!mayWait || queue.unsentBytes === 0) return this.#flush();
       if (!this.#awaitsTurnEnd) this.#host.turnEnd.add(this);
       this.#awaitsTurnEnd = true;
     } catch (error) {
@@ -269,8 +259,10 @@ export class Session implements AdvanceWaiter, Progress, TurnEnder, TurnTaker {
     }
   }
 
-  #leave(): void {
-    this.#queue.flush();
+  #flush(): void {
+    if (this.#isDetained) return this.#countInput();
+    const isLarge = this.#queue.unsentBytes > sharedSendBytesMax && this.#host.turns.isShared(true);
+    this.#queue.flush(isLarge ? sharedSendBytesMax : Infinity);
     this.#settle();
   }
 
@@ -279,12 +271,15 @@ export class Session implements AdvanceWaiter, Progress, TurnEnder, TurnTaker {
     const { clock, isDraining, turns } = this.#host;
     if (this.#awaitsTurn && !isDraining) return;
     const nowMs = clock.monotonicMs();
-    const isGreedy = this.#appetite.isGreedy(nowMs, this.#turnEndMs !== undefined);
-    const endMs = isDraining ? Infinity : (this.#turnEndMs ?? turns.admit(isGreedy, nowMs));
+    const isGreedy = this.#appetite.isGreedy(nowMs);
+    // Strangers that come and go by the thousand a second must not keep those who stay from their turns.
+    const mayWait = isGreedy || this.isGreeting;
+    const endMs = isDraining ? Infinity : (this.#turnEndMs ?? turns.admit(mayWait, nowMs));
     if (endMs === undefined) return this.#awaitTurn();
     this.#intake.pendingBytesMax = turns.pendingBytesMax(isGreedy, nowMs);
     this.#takeUntil(endMs);
-    if (this.#appetite.count(this.#awaitsTurn) && !isGreedy && !this.#awaitsTurn) turns.servedModest(nowMs);
+    const isCut = this.#awaitsTurn || this.#isStalled;
+    if (this.#appetite.count(isCut) && !isGreedy && !isCut) turns.servedModest(nowMs);
   }
 
   /** Takes requests while there is room for their answers, and time. */
@@ -292,36 +287,28 @@ export class Session implements AdvanceWaiter, Progress, TurnEnder, TurnTaker {
     const intake = this.#intake;
     const queue = this.#queue;
     const { isDraining } = this.#host;
-    const { inFlightRequestsMax, outputBytesMax } = this.#host.limits;
     let isOver = false;
     do {
-      const { outputBytes } = queue;
-      const isFull = queue.inFlight >= inFlightRequestsMax || outputBytes >= outputBytesMax;
-      this.#isStalled = isFull && !isDraining;
-      isOver = this.#appetite.hasEaten(endMs, outputBytes);
+      this.#isStalled = queue.isFull && !isDraining;
+      isOver = this.#appetite.hasEaten(endMs, queue.outputBytes);
     } while (!this.#isStalled && !isOver && intake.take());
     if (intake.holdsWrite) this.#isStalled = true;
     else if (isOver && !this.#isStalled && intake.bufferedBytes > 0) this.#awaitTurn();
     queue.endChunk();
-    if (intake.fatal !== undefined) this.#host.evicted(this, intake.fatal);
+    if (intake.fatal !== undefined) this.#sendAway(intake.fatal);
     const isDone = this.#peerEnded && !this.#isStalled && (isDraining || !this.#awaitsTurn);
     if (intake.fatal !== undefined || isDone) this.#state = "finishing";
   }
 
   /**
-   * Half of the room must be free before a stalled session goes on, lest it stall again at once. While the server
-   * drains there is always room: what is taken then is refused, and better that than dropped without a word.
+   * While the server drains there is always room: what is taken then is refused, and better that than dropped without a
+   * word.
    */
   #hasRoomAgain(): boolean {
-    const { clock, limits, isDraining, turns } = this.#host;
+    const { clock, isDraining, turns } = this.#host;
     if (isDraining) return true;
     this.#intake.pendingBytesMax = turns.pendingBytesMax(this.#appetite.wasGreedy, clock.monotonicMs());
-    const { inFlight, outputBytes } = this.#queue;
-    return (
-      inFlight * 2 <= limits.inFlightRequestsMax &&
-      outputBytes * 2 <= limits.outputBytesMax &&
-      !this.#awaitsCongestion
-    );
+    return this.#queue.hasRoomAgain && !this.#awaitsCongestion;
   }
 
   /** It goes on with the store's next advance, and not before. */
@@ -337,8 +324,8 @@ export class Session implements AdvanceWaiter, Progress, TurnEnder, TurnTaker {
     if (statistics.inputBytes > limits.inputBytesTotalMax) this.#host.relieve();
     if (statistics.outputBytes > limits.outputBytesTotalMax) this.#host.relieve();
     if (queue.isClosed) {
-      // The wire refused our bytes: it is gone, whether or not it has said so yet.
-      this.terminate();
+      // The wire refused our bytes: it is gone, whether or not it has said so yet. Or this very session was evicted.
+      if (!this.#isDetained) this.terminate();
       return;
     }
 
@@ -347,7 +334,7 @@ export class Session implements AdvanceWaiter, Progress, TurnEnder, TurnTaker {
     const hasEnough = isOpen && this.#awaitsTurn && this.#intake.bufferedBytes > turnInputBytesMax;
     if ((isHeldBack || hasEnough) !== this.#isPaused) this.#pause(!this.#isPaused);
     // In a turn of its own: a peer that reads as fast as we answer must not keep all others waiting.
-    if (isHeldBack && this.#hasRoomAgain()) this.#awaitTurn();
+    if (queue.isCut || (isHeldBack && this.#hasRoomAgain())) this.#awaitTurn();
 
     if ((queue.isWaiting || (isHeldBack && this.#awaitsCongestion)) && !this.#awaitsAdvance) {
       this.#awaitsAdvance = true;
@@ -357,12 +344,21 @@ export class Session implements AdvanceWaiter, Progress, TurnEnder, TurnTaker {
     if (this.#state === "finishing" && queue.outputBytes === 0 && isAnswered) this.#sayGoodbye();
   }
 
-  /** What was received and not taken, added to that of all connections. Once nothing is taken any more it is let go. */
+  /** Once nothing is taken any more, what was received is let go. */
   #countInput(): void {
     if (this.#state !== "open") this.#intake.close();
-    const bytes = this.#intake.bufferedBytes;
-    this.#host.statistics.inputBytes += bytes - this.#inputBytesCounted;
-    this.#inputBytesCounted = bytes;
+    this.#intake.count(this.#host.clock);
+  }
+
+  #sendAway(error: HoldfastError): void {
+    this.#isDetained = this.#host.sendAway(this, error);
+    if (this.#isDetained && !this.#isPaused) this.#pause(true);
+  }
+
+  #drop(): void {
+    this.#state = "finishing";
+    this.#queue.close();
+    this.#countInput();
   }
 
   #awaitTurn(): void {

@@ -86,6 +86,11 @@ export class Turns {
     return nowMs < endMs ? Math.min(endMs, nowMs + turnMsMax) : undefined;
   }
 
+  /** Whether whoever is greedy has to let modest ones go first, also with what it is answered. */
+  isShared(isGreedy: boolean): boolean {
+    return isGreedy && this.#hasModest(this.#clock.monotonicMs());
+  }
+
   /** Whoever is greedy adds nothing to a large group of the log while there are modest ones, who would wait for it. */
   pendingBytesMax(isGreedy: boolean, nowMs: number): number {
     return isGreedy && this.#hasModest(nowMs) ? sharedGroupBytesMax : pendingBytesMax;

@@ -47,11 +47,31 @@ export function lowerThreadPriority(by: number): void {
   }
 }
 
+/**
+ * How much the system keeps for each way of a socket's connection; those that are accepted from a listening socket
+ * have its numbers. Linux counts its own overhead too, for which it doubles them. Where the system refuses, and on
+ * others than Linux, its own rules go on.
+ */
+export function limitSocketBuffers(fd: number, bytes: number): void {
+  if (process.platform !== "linux") return;
+  try {
+    libc ??= loadLibc();
+    for (const option of [SO_SNDBUF, SO_RCVBUF])
+      libc.setsockopt(fd, SOL_SOCKET, option, Int32Array.of(bytes));
+  } catch (error) {
+    if (!(error instanceof HoldfastError)) throw error;
+  }
+}
+
 const LOCK_EX = 2;
 const LOCK_NB = 4;
 const LOCK_UN = 8;
 /** Only macOS knows this number; it takes no argument, so the call is safe although fcntl is variadic. */
 const F_FULLFSYNC = 51;
+/** As Linux numbers them. */
+const SOL_SOCKET = 1;
+const SO_SNDBUF = 7;
+const SO_RCVBUF = 8;
 
 class LibcError extends HoldfastError {
   constructor(code: string, call: string, errno: number, nextStep: string) {
@@ -68,6 +88,7 @@ function errnoName(errno: number): string {
 interface Libc {
   flock(fd: number, operation: number): number;
   fcntl(fd: number, command: number): number;
+  setsockopt(fd: number, level: number, option: number, value: Int32Array): number;
   /** Of the calling thread, on Linux. Its answer is no errno, and of no interest. */
   nice(increment: number): number;
 }
@@ -116,11 +137,14 @@ function bindLibc(name: string): Libc {
   const errnoGetter = process.platform === "darwin" ? "__error" : "__errno_location";
   const errno = dlopen(name, { [errnoGetter]: getter }).symbols[errnoGetter]!() as Pointer;
   const int1 = { args: ["int"], returns: "int" } as const;
-  const { symbols } = dlopen(name, { flock: int2, fcntl: int2, nice: int1 });
+  const option = { args: ["int", "int", "int", "ptr", "u32"], returns: "int" } as const;
+  const { symbols } = dlopen(name, { flock: int2, fcntl: int2, nice: int1, setsockopt: option });
   const answer = (result: number) => (result === -1 ? read.i32(errno, 0) : 0);
   return {
     flock: (fd, operation) => answer(symbols.flock(fd, operation)),
     fcntl: (fd, command) => answer(symbols.fcntl(fd, command)),
+    setsockopt: (fd, level, optionName, value) =>
+      answer(symbols.setsockopt(fd, level, optionName, value, value.byteLength)),
     nice: (increment) => symbols.nice(increment),
   };
 }

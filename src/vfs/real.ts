@@ -54,7 +54,12 @@ export const realFileSystem: FileSystem = {
   },
 
   unlink(path) {
-    fs.unlinkSync(path);
+    const fd = openIfRegular(path);
+    try {
+      fs.unlinkSync(path);
+    } finally {
+      if (fd !== undefined) fs.close(fd, () => {});
+    }
   },
 
   removeDirectory(path) {
@@ -171,6 +176,20 @@ function sync(fd: number, call: SyncCall): Promise<void> {
       resolve();
     });
   });
+}
+
+/**
+ * A file that is open loses only its name when it is unlinked; its pages and blocks go when it is closed, which takes
+ * 15 ms for a segment of 32 MiB (ext4 with `discard`). So whoever unlinks opens it first, and a thread of the pool closes
+ * it. If it can't be opened, it is not: that only saves time.
+ */
+function openIfRegular(path: string): number | undefined {
+  const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
+  try {
+    return fs.openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Takes the lock of an open file, which is closed if it can't be had. */

@@ -34,7 +34,8 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
   using directory = temporaryDirectory();
   const dataDirectory = directory.path;
   const sent = new SentEntries();
-  await using server = await startServer({ dataDirectory, root });
+  const program = root === sourceRoot ? "tests/fuzz/hasty-server-fixture.ts" : "src/main.ts";
+  await using server = await startServer({ dataDirectory, root, program });
   const { pid, port } = server;
   using honestThread = await HonestThread.start(port, seed);
   const observer = await RawStoreClient.open(port);

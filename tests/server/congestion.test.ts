@@ -101,9 +101,11 @@ describe("while the store is congested", () => {
     const [one, other] = [host.greeted(), host.greeted()];
     for (const peer of [one, other]) {
       peer.put(2, "b", "x".repeat(10 * KiB)).send();
-      expect(peer.session!.inputBytes).toBeGreaterThan(10 * KiB);
+      expect(peer.session!.incoming.bytesCounted).toBeGreaterThan(10 * KiB);
     }
-    expect(host.server.statistics.inputBytes).toBe(one.session!.inputBytes + other.session!.inputBytes);
+    expect(host.server.statistics.inputBytes).toBe(
+      one.session!.incoming.bytesCounted + other.session!.incoming.bytesCounted,
+    );
     other.wire.terminate();
     store.advance();
     expect(store.calls).toEqual(["put b"]);

@@ -92,8 +92,8 @@ describe("beside peers that flood", () => {
     };
     // In the first half of the time all of them are met for the first time.
     const beganMs = host.clock.nowMs;
-    for (let nextMs = 0; host.clock.nowMs < beganMs + 1_000;) {
-      if (host.clock.nowMs < beganMs + 500) turnsOf.greedy = turnsOf.modest = 0;
+    for (let nextMs = 0; host.clock.nowMs < beganMs + 2_000;) {
+      if (host.clock.nowMs < beganMs + 1_000) turnsOf.greedy = turnsOf.modest = 0;
       const isDue = host.clock.nowMs >= nextMs;
       if (isDue) nextMs = host.clock.nowMs + 10;
       host.pass(...(isDue ? [modest.get(2, "a")] : []));
@@ -130,7 +130,7 @@ describe("beside peers that flood", () => {
     for (const peer of flooders) for (let get = 0; get < 10_000; get++) peer.get(2, "a");
     host.pass(...flooders, modest.get(2, "a"));
     for (let pass = 0; pass < 1_000; pass++) host.pass(modest.get(2, "a"));
-    const taken = flooders.map(({ session }) => session!.requestsTaken);
+    const taken = flooders.map(({ session }) => session!.incoming.requestsTaken);
     expect(Math.min(...taken)).toBeGreaterThan(500);
     expect(Math.max(...taken) - Math.min(...taken)).toBeLessThan(200);
   });
@@ -173,10 +173,10 @@ describe("a peer that waits for its turn", () => {
 
   test("that is gone is not served any more", () => {
     const { host, peer } = waiting(1_000);
-    const taken = peer.session!.requestsTaken;
+    const taken = peer.session!.incoming.requestsTaken;
     peer.wire.terminate();
     host.clock.poll();
-    expect(peer.session!.requestsTaken).toBe(taken);
+    expect(peer.session!.incoming.requestsTaken).toBe(taken);
     expect(host.server.turns.waiting).toBe(0);
   });
 

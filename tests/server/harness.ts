@@ -90,6 +90,8 @@ export class TestServer {
     const peer = this.connect();
     peer.hello(1);
     peer.send();
+    // Strangers share a budget a pass, and the next pass begins here.
+    this.clock.pass();
     peer.take();
     return peer;
   }

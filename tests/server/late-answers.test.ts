@@ -20,7 +20,7 @@ describe("an answer that comes when nothing else happens", () => {
     expect([checkpoint!.id, seqOf(checkpoint), compaction!.id]).toEqual([2, 1, 3]);
     expectDone(compaction);
     expect(peer.wire.writes).toHaveLength(1);
-    expect(peer.session!.inFlight).toBe(0);
+    expect(peer.session!.outgoing.inFlight).toBe(0);
   });
 
   test("to a checkpoint has its seq, also where that is 0 or where its id is in use twice", () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { encodeGet, encodePing, encodePut } from "../../src/protocol/request-encoder.ts";
+import { ByteWriter } from "../../src/lib/byte-writer.ts";
+import { encodeGet, encodeHello, encodePing, encodePut } from "../../src/protocol/request-encoder.ts";
 import { serve, type Server, type ServeOptions } from "../../src/server/serve.ts";
 import { FakeStore } from "./fake-store.ts";
 import { entryOf, versionOf } from "./harness.ts";
@@ -44,6 +45,29 @@ describe("over a socket", () => {
     peer.end();
     await until(() => statOf(host.server, "connections") === 0);
   });
+
+  // The system took 4 MiB for each of them, until it had none left for the packets of all others.
+  test.skipIf(process.platform !== "linux")(
+    "a peer that reads nothing fills little of the system's memory",
+    async () => {
+      await using host = await serveFake();
+      const { port } = host.server;
+      const writer = await SocketPeer.greeted(port);
+      writer.send((to) => encodePut(to, 2, key, Buffer.alloc(8 * MiB)));
+      await writer.received(1);
+      writer.end();
+      const deaf = await Bun.connect({ hostname: "127.0.0.1", port, socket: { data() {} } });
+      deaf.pause();
+      const asked = new ByteWriter();
+      encodeHello(asked, 1);
+      encodeGet(asked, 2, key);
+      deaf.write(asked.bytes.subarray(0, asked.length));
+      await until(() => statOf(host.server, "outputBytes") > 0);
+      expect(statOf(host.server, "bytesOut")).toBeGreaterThan(0);
+      expect(statOf(host.server, "outputBytes")).toBeGreaterThan(7 * MiB);
+      deaf.terminate();
+    },
+  );
 
   test("values of 16 MiB come and go whole", async () => {
     await using host = await serveFake();

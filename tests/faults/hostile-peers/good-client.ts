@@ -9,7 +9,11 @@ export interface GoodClientOptions {
   readonly perSecond: number;
 }
 
-/** What one window of time brought: latencies in milliseconds, from the moment at which each request was due. */
+/**
+ * What one window of time brought: latencies in milliseconds, from the moment at which each request was sent. Requests
+ * are sent when they are due, whether or not the server keeps up; what the machine makes the client late with sending,
+ * on processors that it shares with the attackers, is not the server's doing, and is told apart.
+ */
 export interface GoodWindow {
   readonly putsMs: number[];
   readonly getsMs: number[];
@@ -53,7 +57,7 @@ export class GoodClient {
     this.#schedule ??= new Schedule(nowMs, this.#options.perSecond);
     const due = this.#schedule.dueBy(nowMs);
     if (due > this.#sent) this.#window.late.push(nowMs - this.#schedule.intendedMs(this.#sent));
-    for (; this.#sent < due; this.#sent++) void this.#send(this.#schedule.intendedMs(this.#sent));
+    for (; this.#sent < due; this.#sent++) void this.#send();
   }
 
   /** Ends a window and begins the next; what is in flight counts where its answer comes. */
@@ -68,17 +72,18 @@ export class GoodClient {
     return this.#inFlight;
   }
 
-  async #send(dueMs: number): Promise<void> {
+  async #send(): Promise<void> {
     this.#inFlight++;
+    const sentMs = performance.now();
     try {
       const connection = this.#connections[this.#sent % connectionCount]!;
       const key = this.#idleKey();
       if (this.#sent % 2 === 0 || !this.acknowledged.has(key)) {
         await this.#put(connection, key);
-        this.#window.putsMs.push(performance.now() - dueMs);
+        this.#window.putsMs.push(performance.now() - sentMs);
       } else {
         await this.#get(connection, key);
-        this.#window.getsMs.push(performance.now() - dueMs);
+        this.#window.getsMs.push(performance.now() - sentMs);
       }
     } catch (error) {
       this.failure ??= error instanceof Error ? error : new Error(String(error));

@@ -68,6 +68,7 @@ async function attackAll() {
       "ratio (least, greatest)",
       "puts",
       "gets",
+      "late",
       "made",
       "sent",
       "RSS",
@@ -111,6 +112,7 @@ function tell(attack: Attack, measured: readonly Pair[]): void {
       `${ratio.toFixed(2)} (${Math.min(...ratios).toFixed(2)}, ${Math.max(...ratios).toFixed(2)})`,
       p99("puts"),
       p99("gets"),
+      late(measured),
       sum(({ connected }) => connected).toLocaleString("en"),
       `${inMiB(sum(({ bytesSent }) => bytesSent))} MiB`,
       inMiB(most("residentBytes")),
@@ -124,8 +126,14 @@ function tell(attack: Attack, measured: readonly Pair[]): void {
     failures.push(...memoryViolations(pair, defaultCaps).map((violation) => `${attack}: ${violation}`));
 }
 
+/** By how much the good client itself was late with sending, in one of a hundred ticks. */
+function late(measured: readonly Pair[]): string {
+  const of = (which: "quiet" | "attacked") => median(measured.map((pair) => pair[which].lateMs99));
+  return `${of("quiet").toFixed(1)} > ${of("attacked").toFixed(1)}`;
+}
+
 function row(cells: readonly string[]): string {
-  const widths = [12, 18, 24, 18, 18, 9, 12, 6, 6, 6, 7];
+  const widths = [12, 18, 24, 18, 18, 11, 9, 12, 6, 6, 6, 7];
   return cells
     .map((cell, index) => cell.padEnd(widths[index]!))
     .join(" ")

@@ -4,6 +4,7 @@ import { systemClock } from "../../../src/lib/clock.ts";
 import { TableStore } from "../../../src/engine/table-store.ts";
 import { createManifest } from "../../../src/manifest/manifest.ts";
 import { ResponseQueue, type QueueHost } from "../../../src/server/response-queue.ts";
+import { resolveLimits } from "../../../src/server/server-limits.ts";
 import { Statistics } from "../../../src/server/statistics.ts";
 import type { Wire } from "../../../src/server/wire.ts";
 import { WriterPool } from "../../../src/server/writer-pool.ts";
@@ -151,7 +152,12 @@ test("an answer without content waits like any other", () => {
   const written: number[] = [];
   const wire = { write: (_bytes: Buffer, _start: number, length: number) => (written.push(length), length) };
   const store = { ackableSeq: 4 };
-  const host = { store, pool: new WriterPool(), statistics: new Statistics() } as unknown as QueueHost;
+  const host = {
+    store,
+    pool: new WriterPool(),
+    statistics: new Statistics(),
+    limits: resolveLimits(),
+  } as unknown as QueueHost;
   const queue = new ResponseQueue(wire as unknown as Wire, host, () => {});
   queue.unanswered = 1;
   queue.done(1, 0, 5);

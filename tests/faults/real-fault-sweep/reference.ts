@@ -29,39 +29,47 @@ export interface Reference {
   readonly calls: readonly ReferenceCall[];
   /** Every kind of call that was seen. */
   readonly kinds: ReadonlySet<string>;
-  /** Those of one of the two runs only: a seal more or less, as time will have it. */
+  /** Those that not every run made: a seal more or less, as time will have it. */
   readonly unsteady: ReadonlySet<ReferenceCall>;
 }
 
-/** All system calls of both lives on the paths of the store, each life played twice. */
+/** All system calls of both lives on the paths of the store, each life played several times. */
 export async function playReference(): Promise<Reference> {
   // The lives side by side, but of each life one run after the other.
-  const pairs = await Promise.all(lifeNames.map(playTwice));
-  const calls = pairs.flatMap(({ one, other }) => [...one, ...missingIn(one, other)]);
-  const unsteady = pairs.flatMap(({ one, other }) => [...missingIn(other, one), ...missingIn(one, other)]);
+  const runsOf = await Promise.all(lifeNames.map(playSeveral));
+  const calls = runsOf.flatMap((runs) =>
+    runs.reduce((all, run) => [...all, ...missingIn(all, run)], [] as readonly ReferenceCall[]),
+  );
+  const isInAll = ({ life, cell }: ReferenceCall) => {
+    const name = nameOfCall({ life, cell });
+    const ofLife = runsOf[lifeNames.indexOf(life)]!;
+    return ofLife.every((run) => run.some((call) => nameOfCall(call) === name));
+  };
+  const unsteady = calls.filter((call) => !isInAll(call));
   return { calls, kinds: new Set(calls.map(({ cell }) => cell.kind)), unsteady: new Set(unsteady) };
 }
 
-interface Pair {
-  readonly one: readonly ReferenceCall[];
-  readonly other: readonly ReferenceCall[];
-}
+type Run = readonly ReferenceCall[];
 
-/** Until two runs made the same calls, but for seals: on a busy machine now and then a flush is one turn late. */
-async function playTwice(life: LifeName): Promise<Pair> {
-  const runs = [await playOnce(life, "whatever is called")];
+/** Until so many runs made the same calls, but for seals: on a busy machine now and then a flush is one turn late. */
+async function playSeveral(life: LifeName): Promise<readonly Run[]> {
+  const runs: Run[] = [await playOnce(life, "whatever is called")];
   while (runs.length < runsMax) {
-    const other = await playOnce(life, "known");
-    const isLike = (one: ReferenceCall[]) =>
-      [...missingIn(other, one), ...missingIn(one, other)].every(({ cell }) => isOfSeal(cell));
-    const one = runs.find(isLike);
-    if (one !== undefined) return { one, other };
-    runs.push(other);
+    runs.push(await playOnce(life, "known"));
+    for (const one of runs) {
+      const alike = runs.filter((other) => isAlike(one, other));
+      if (alike.length === runsAlikeMin) return alike;
+    }
   }
   throw new Error(`${runsMax} runs of the ${life} life made other calls each`);
 }
 
-const runsMax = 6;
+function isAlike(one: Run, other: Run): boolean {
+  return [...missingIn(other, one), ...missingIn(one, other)].every(({ cell }) => isOfSeal(cell));
+}
+
+const runsAlikeMin = 4;
+const runsMax = 12;
 
 /** A seal is a write and a sync of a segment, and a look at the lock before. */
 function isOfSeal({ kind, path }: Cell): boolean {
@@ -69,12 +77,14 @@ function isOfSeal({ kind, path }: Cell): boolean {
   return isOfSegment || (kind === "statx" && path === "wal/LOCK");
 }
 
-function missingIn(run: readonly ReferenceCall[], from: readonly ReferenceCall[]): ReferenceCall[] {
+/** Those of `from` that `run` does not have. */
+function missingIn(run: Run, from: Run): ReferenceCall[] {
   const names = new Set(run.map(nameOfCall));
   return from.filter((call) => !names.has(nameOfCall(call)));
 }
 
-const nameOfCall = ({ life, cell }: ReferenceCall): string => `${life} life: ${nameOfCell(cell)}`;
+const nameOfCall = ({ life, cell }: Pick<ReferenceCall, "life" | "cell">): string =>
+  `${life} life: ${nameOfCell(cell)}`;
 
 async function playOnce(life: LifeName, traced: "whatever is called" | "known"): Promise<ReferenceCall[]> {
   using directory = temporaryDirectory();

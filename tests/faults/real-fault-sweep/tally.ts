@@ -8,6 +8,8 @@ export class RealFaultTally {
   met = 0;
   restarts = 0;
   violations = 0;
+  /** Faults of calls that every run makes: so many were met. */
+  steadyMet = 0;
   /** Cases whose call no server made when it was to fail, however often. */
   readonly missed: string[] = [];
   readonly calls = new Map<string, number>();
@@ -18,6 +20,7 @@ export class RealFaultTally {
     this.restarts += restarts;
     if (outcome === undefined) return;
     this.met++;
+    if (each.isSteady) this.steadyMet++;
     const { way, cell } = each;
     const counts = this.#counts.get(way.name) ?? new Map<Outcome, number>();
     this.#counts.set(way.name, counts.set(outcome, (counts.get(outcome) ?? 0) + 1));
@@ -29,8 +32,14 @@ export class RealFaultTally {
   }
 }
 
+/** Faults of calls that every run makes, and of a seal more that only some make. */
+export interface Wanted {
+  readonly steady: number;
+  readonly unsteady: number;
+}
+
 /** A table of faults and outcomes, one of calls, what was not met, and the two lines that count. */
-export function linesOf(tally: RealFaultTally, wanted: number, seconds: number, seed: number): string[] {
+export function linesOf(tally: RealFaultTally, wanted: Wanted, seconds: number, seed: number): string[] {
   const rows = faultNames.map((name) => {
     const counts = outcomes.map((outcome) => String(tally.count(name, outcome)).padStart(outcome.length + 2));
     return name.padEnd(12) + counts.join("");
@@ -42,8 +51,9 @@ export function linesOf(tally: RealFaultTally, wanted: number, seconds: number, 
     ...rows,
     `at calls: ${calls.map(([kind, count]) => `${kind} ${count}`).join(", ")}`,
     ...tally.missed.map((name) => `not met: ${name}`),
-    `fault sweep of the real server: ${tally.met} of ${wanted} calls × faults met, ${tally.restarts} restarts ` +
-      `after them, ${tally.violations} violations`,
+    `fault sweep of the real server: ${tally.steadyMet} of ${wanted.steady} calls × faults met, and ` +
+      `${tally.met - tally.steadyMet} of ${wanted.unsteady} at calls that only some runs make; ` +
+      `${tally.restarts} restarts after them, ${tally.violations} violations`,
     `${seconds.toFixed(0)} s, ${perCaseMs.toFixed(0)} ms each, seed ${seed}`,
   ];
 }
