@@ -169,7 +169,7 @@ export const frameBytesMax = batchBytesMax + 1 * MiB;
  */
 export const answerFrameBytesMax = valueBytesMax + 1 * MiB;
 
-/** Before its hello a peer is a stranger: it may make the server hold no more than this. */
+/** Before its hello a peer is a stranger, and may make the server hold no frame larger than this. */
 export const helloFrameBytesMax = 4 * KiB;
 
 /** A connection that has this many requests unanswered is not read from until some are answered. */
@@ -186,6 +186,8 @@ export const outputBytesTotalMax = 512 * MiB;
  * each at half a megabyte and stay, instead of taking eight, being closed, and coming again.
  */
 export const outputShareMax = 1 / 64;
+/** But this part of what it may leave unread otherwise, 64 KiB, always: whoever reads needs that much to go on. */
+export const outputRoomMin = 1 / 128;
 
 /**
  * What all connections together have sent of frames that are not whole: past it, those with the most are closed. It

@@ -62,16 +62,19 @@ export class Connections implements Iterable<Session> {
     return greediest;
   }
 
-  /** The session that holds the most input, for the longest time: of a frame that was begun and left. */
+  /**
+   * Of those that hold much input that they could not take, half of the average at least, the one whose request has
+   * waited for the longest time to be whole: so it is one that was begun and left, and not a large one that comes fast.
+   */
   heaviest(): Session | undefined {
-    const nowMs = this.#clock.monotonicMs();
+    let holding = 0;
+    for (const { incoming } of this.#sessions) if (incoming.bytesCounted > 0) holding++;
+    const bytesMin = this.#statistics.inputBytes / holding / 2;
     let heaviest: Session | undefined;
-    let most = 0;
     for (const session of this.#sessions) {
-      const weight = session.incoming.weight(nowMs);
-      if (weight <= most) continue;
-      heaviest = session;
-      most = weight;
+      const { bytesCounted, heldSinceMs } = session.incoming;
+      if (bytesCounted === 0 || bytesCounted < bytesMin) continue;
+      if (heaviest === undefined || heldSinceMs < heaviest.incoming.heldSinceMs) heaviest = session;
     }
     return heaviest;
   }

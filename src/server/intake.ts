@@ -51,9 +51,11 @@ export class Intake {
   effort = 0;
   /** Why the connection has to end; no more is taken then. */
   fatal: HoldfastError | undefined;
-  /** What was last added to the total of all connections, and when it last changed. */
+  /** What was last added to the total of all connections. */
   bytesCounted = 0;
-  #countedMs = 0;
+  /** Since when the request at its head waits to be whole, or to be taken. */
+  heldSinceMs = 0;
+  #takenWhenHeld = -1;
 
   readonly #host: IntakeHost;
   readonly #queue: ResponseQueue;
@@ -83,17 +85,12 @@ export class Intake {
   count(clock: Pick<Clock, "monotonicMs">): void {
     const bytes = this.bufferedBytes;
     if (bytes === this.bytesCounted) return;
+    const isAnother = this.bytesCounted === 0 || this.requestsTaken !== this.#takenWhenHeld;
     this.#host.statistics.inputBytes += bytes - this.bytesCounted;
     this.bytesCounted = bytes;
-    this.#countedMs = bytes === 0 ? 0 : clock.monotonicMs();
-  }
-
-  /**
-   * What it costs to keep: its bytes, times how long nothing happened to them. So a large frame that comes as fast as
-   * it can weighs little, and one that was begun and left a lot.
-   */
-  weight(nowMs: number): number {
-    return this.bytesCounted * (1 + Math.max(0, nowMs - this.#countedMs));
+    if (bytes === 0 || !isAnother) return;
+    this.heldSinceMs = clock.monotonicMs();
+    this.#takenWhenHeld = this.requestsTaken;
   }
 
   /** The chunk is kept until its last frame was taken, and then freed. */

@@ -3,7 +3,7 @@ import type { Replies, Store } from "../engine/store.ts";
 import { assert } from "../lib/assert.ts";
 import type { ByteWriter } from "../lib/byte-writer.ts";
 import type { HoldfastError } from "../lib/errors.ts";
-import { outputShareMax } from "../lib/limits.ts";
+import { outputRoomMin, outputShareMax } from "../lib/limits.ts";
 import type { HelloInfo } from "../protocol/hello.ts";
 import { newestState } from "../protocol/opcodes.ts";
 import type { PageEncoder } from "../protocol/page-encoder.ts";
@@ -110,7 +110,7 @@ export class ResponseQueue implements Replies, CheckpointAnswers {
   get #room(): number {
     const { outputBytesMax, outputBytesTotalMax } = this.#limits;
     const free = outputBytesTotalMax - this.#statistics.outputBytes;
-    return Math.min(outputBytesMax, Math.max(1, free * outputShareMax));
+    return Math.min(outputBytesMax, Math.max(outputBytesMax * outputRoomMin, free * outputShareMax));
   }
 
   get isWaiting(): boolean {
@@ -213,7 +213,13 @@ export class ResponseQueue implements Replies, CheckpointAnswers {
     const ready = this.#ready;
     this.isCut = false;
     if (ready !== undefined && !this.#wireIsFull) this.#send(ready, bytesMax);
-    this.#countOutput();
+  }
+
+  /** Adds what has not left to the total of all connections. */
+  countOutput(): void {
+    const bytes = this.outputBytes;
+    this.#statistics.outputBytes += bytes - this.#outputBytesCounted;
+    this.#outputBytesCounted = bytes;
   }
 
   /** The wire, which was full, takes bytes again. */
@@ -241,7 +247,7 @@ export class ResponseQueue implements Replies, CheckpointAnswers {
     if (waiting !== undefined) this.#pool.give(waiting);
     this.#giveReady();
     this.#dropPage();
-    this.#countOutput();
+    this.countOutput();
   }
 
   #send(ready: ByteWriter, bytesMax: number): void {
@@ -310,12 +316,6 @@ export class ResponseQueue implements Replies, CheckpointAnswers {
   #encodeError(writer: ByteWriter, id: number, refusal: Refusal, message: string): void {
     this.#statistics.errorAnswered(refusal.status);
     encodeError(writer, id, refusal.status, message, refusal.outcome, refusal.details);
-  }
-
-  #countOutput(): void {
-    const bytes = this.outputBytes;
-    this.#statistics.outputBytes += bytes - this.#outputBytesCounted;
-    this.#outputBytesCounted = bytes;
   }
 }
 

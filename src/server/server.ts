@@ -106,7 +106,7 @@ export class RunningServer implements Server, SessionHost {
     this.#logger = logger;
     this.#startedMs = clock.monotonicMs();
     this.#connections = new Connections(clock, this.statistics, () => this.#logEvictions());
-    this.#farewells = new Farewells(clock, limits.evictionsPerSecond, Math.ceil(limits.connectionsMax / 2));
+    this.#farewells = new Farewells(clock, limits.evictionsPerSecond, Math.ceil(limits.connectionsMax / 4));
     this.#listener = listen((wire) => this.#accept(wire));
     this.hostname = this.#listener.hostname;
     this.port = this.#listener.port;
@@ -160,7 +160,7 @@ export class RunningServer implements Server, SessionHost {
     while (this.statistics.inputBytes > this.limits.inputBytesTotalMax) {
       const heaviest = this.#connections.heaviest();
       if (heaviest === undefined) break;
-      const state = `${heaviest.incoming.bytesCounted} bytes of it wait, longer than any others, and there is no room for more`;
+      const state = `${heaviest.incoming.bytesCounted} bytes of it wait, for longer than others, and there is no room for more`;
       heaviest.evict(new HoldfastError("OVERLOADED", `Cannot keep the connection: ${state}`));
     }
     while (this.statistics.outputBytes > this.limits.outputBytesTotalMax) {

@@ -76,6 +76,8 @@ export class Session implements AdvanceWaiter, TurnEnder, TurnTaker, Leaver {
   #awaitsPoll = false;
   #awaitsTurnEnd = false;
   #awaitsTurn = false;
+  /** It had its turn, and nothing of it: a write had to wait. */
+  #isPassedOver = false;
   /** While it has its turn: until when. */
   #turnEndMs: number | undefined;
   #peerEnded = false;
@@ -224,7 +226,7 @@ export class Session implements AdvanceWaiter, TurnEnder, TurnTaker, Leaver {
     return this.#intake.isGreeting;
   }
 
-  get incoming(): Pick<Intake, "bytesCounted" | "clientName" | "requestsTaken" | "weight"> {
+  get incoming(): Pick<Intake, "bytesCounted" | "clientName" | "heldSinceMs" | "requestsTaken"> {
     return this.#intake;
   }
 
@@ -260,26 +262,31 @@ export class Session implements AdvanceWaiter, TurnEnder, TurnTaker, Leaver {
   }
 
   #flush(): void {
-    if (this.#isDetained) return this.#countInput();
-    const isLarge = this.#queue.unsentBytes > sharedSendBytesMax && this.#host.turns.isShared(true);
-    this.#queue.flush(isLarge ? sharedSendBytesMax : Infinity);
+    const queue = this.#queue;
+    const isLarge = queue.unsentBytes > sharedSendBytesMax && this.#host.turns.isShared(true);
+    // What was cut off leaves in its turn, and not with the next chunk that happens to come.
+    const mayLeave = !this.#isDetained && !(queue.isCut && this.#awaitsTurn);
+    if (mayLeave) queue.flush(isLarge ? sharedSendBytesMax : Infinity);
     this.#settle();
   }
 
   #takeRequests(): void {
+    if (this.#turnEndMs !== undefined) this.#isPassedOver = this.#intake.holdsWrite;
     if (this.#isStalled && !this.#hasRoomAgain()) return;
     const { clock, isDraining, turns } = this.#host;
     if (this.#awaitsTurn && !isDraining) return;
     const nowMs = clock.monotonicMs();
     const isGreedy = this.#appetite.isGreedy(nowMs);
     // Strangers that come and go by the thousand a second must not keep those who stay from their turns.
-    const mayWait = isGreedy || this.isGreeting;
-    const endMs = isDraining ? Infinity : (this.#turnEndMs ?? turns.admit(mayWait, nowMs));
+    const admittedMs = this.#turnEndMs ?? turns.admit(isGreedy || this.isGreeting, nowMs);
+    const endMs = isDraining ? Infinity : admittedMs;
     if (endMs === undefined) return this.#awaitTurn();
     this.#intake.pendingBytesMax = turns.pendingBytesMax(isGreedy, nowMs);
     this.#takeUntil(endMs);
-    const isCut = this.#awaitsTurn || this.#isStalled;
-    if (this.#appetite.count(isCut) && !isGreedy && !isCut) turns.servedModest(nowMs);
+    const isCut = this.#awaitsTurn || (this.#isStalled && this.#intake.bufferedBytes > 0);
+    if (!this.#appetite.count(isCut)) return;
+    this.#isPassedOver = false;
+    if (!isGreedy && !isCut) turns.servedModest(nowMs);
   }
 
   /** Takes requests while there is room for their answers, and time. */
@@ -300,10 +307,7 @@ export class Session implements AdvanceWaiter, TurnEnder, TurnTaker, Leaver {
     if (intake.fatal !== undefined || isDone) this.#state = "finishing";
   }
 
-  /**
-   * While the server drains there is always room: what is taken then is refused, and better that than dropped without a
-   * word.
-   */
+  /** While the server drains there is always room: what is taken is refused, and better that than dropped. */
   #hasRoomAgain(): boolean {
     const { clock, isDraining, turns } = this.#host;
     if (isDraining) return true;
@@ -321,13 +325,12 @@ export class Session implements AdvanceWaiter, TurnEnder, TurnTaker, Leaver {
     const { limits, statistics, store } = this.#host;
     const queue = this.#queue;
     this.#countInput();
+    queue.countOutput();
     if (statistics.inputBytes > limits.inputBytesTotalMax) this.#host.relieve();
     if (statistics.outputBytes > limits.outputBytesTotalMax) this.#host.relieve();
-    if (queue.isClosed) {
-      // The wire refused our bytes: it is gone, whether or not it has said so yet. Or this very session was evicted.
-      if (!this.#isDetained) this.terminate();
-      return;
-    }
+    if (this.#isDetained) return;
+    // The wire refused our bytes: it is gone, whether or not it has said so yet.
+    if (queue.isClosed) return this.terminate();
 
     const isOpen = this.#state === "open";
     const isHeldBack = isOpen && this.#isStalled;
@@ -364,7 +367,7 @@ export class Session implements AdvanceWaiter, TurnEnder, TurnTaker, Leaver {
   #awaitTurn(): void {
     if (this.#awaitsTurn) return;
     this.#awaitsTurn = true;
-    this.#host.turns.add(this, this.#appetite.wasGreedy);
+    this.#host.turns.add(this, this.#appetite.wasGreedy, this.#isPassedOver);
   }
 
   #pause(isPaused: boolean): void {
@@ -387,8 +390,7 @@ export class Session implements AdvanceWaiter, TurnEnder, TurnTaker, Leaver {
     this.#queue.close();
     this.#state = "lingering";
     this.#lingersSinceMs = this.#host.clock.monotonicMs();
-    // Closing a socket with unread input resets the connection, and the reset overtakes our last answers. So the
-    // peer is left to close first, for a while.
+    // A reset, for input that nobody read, would overtake our last answers: so the peer is left to close first.
     if (this.#peerEnded) this.#wire.end();
     else this.#wire.shutdown();
   }

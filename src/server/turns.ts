@@ -41,7 +41,8 @@ export interface TurnTaker {
  * session is served at least, whatever the modest ones have left of the budget: so these never starve.
  *
  * Invariants:
- *  1. Whoever waits gets its turn, in the order of the calls of `add`, once a call; modest ones before greedy ones.
+ *  1. Whoever waits gets its turn, once a call of `add`, and in their order: modest ones before greedy ones, and of these
+ *     first whoever was passed over.
  *  2. In a pass those who wait work for no longer than the budget, and one or two looks at the clock (appetite.ts).
  *  3. While anybody waits, exactly one call of `#endPass` is due.
  */
@@ -52,6 +53,8 @@ export class Turns {
   readonly #greedy = new TurnQueue<TurnTaker>();
   /** They asked for more at once than is done at once, and are called before the greedy ones. */
   readonly #modest = new TurnQueue<TurnTaker>();
+  /** Greedy ones whose last turn was for nothing, because others had filled the group: called before the others. */
+  readonly #passedOver = new TurnQueue<TurnTaker>();
   /** When the first greedy session of this pass was let in; undefined: none was. */
   #passMs: number | undefined;
   #isEndDue = false;
@@ -71,7 +74,7 @@ export class Turns {
 
   /** Sessions that wait for their turn. */
   get waiting(): number {
-    return this.#modest.length + this.#greedy.length;
+    return this.#modest.length + this.#passedOver.length + this.#greedy.length;
   }
 
   /** Until when a session, whose bytes were just read, may work; undefined: it has to wait for its turn. */
@@ -103,8 +106,9 @@ export class Turns {
   }
 
   /** Calls `takeTurn` once, when it is its turn. */
-  add(taker: TurnTaker, isGreedy: boolean): void {
-    (isGreedy ? this.#greedy : this.#modest).push(taker);
+  add(taker: TurnTaker, isGreedy: boolean, isPassedOver = false): void {
+    const queue = isPassedOver ? this.#passedOver : this.#greedy;
+    (isGreedy ? queue : this.#modest).push(taker);
     this.#scheduleEnd();
   }
 
@@ -134,23 +138,28 @@ export class Turns {
     this.#turnEnd.end();
     const nowMs = this.#clock.monotonicMs();
     const endMs = nowMs + this.#budgetMs(nowMs);
-    const greedyCount = this.#greedy.length;
+    const [passedOverCount, greedyCount] = [this.#passedOver.length, this.#greedy.length];
     this.#serve(this.#modest, this.#modest.length, endMs);
     // One of them even where the modest ones have used all up, or they would wait for as long as that goes on.
-    if (!mustYield) this.#serve(this.#greedy, greedyCount, endMs, 1);
-    this.#isCrowded = this.#greedy.length > 0;
+    if (!mustYield) {
+      const served = this.#serve(this.#passedOver, passedOverCount, endMs, 1);
+      this.#serve(this.#greedy, greedyCount, endMs, served === 0 ? 1 : 0);
+    }
+    this.#isCrowded = this.#passedOver.length + this.#greedy.length > 0;
     if (this.waiting > 0) this.#scheduleEnd();
   }
 
   /**
    * The first so many of those who wait, until the budget is used up, but `countMin` at least; whoever comes again
-   * meanwhile is served in a later pass.
+   * meanwhile is served in a later pass. Returns how many were.
    */
-  #serve(queue: TurnQueue<TurnTaker>, waiting: number, endMs: number, countMin = 0): void {
+  #serve(queue: TurnQueue<TurnTaker>, waiting: number, endMs: number, countMin = 0): number {
     let nowMs = this.#clock.monotonicMs();
-    for (let count = 0; count < waiting && (nowMs < endMs || count < countMin); count++) {
+    let count = 0;
+    for (; count < waiting && (nowMs < endMs || count < countMin); count++) {
       queue.shift().takeTurn(Math.min(endMs, nowMs + turnMsMax));
       nowMs = this.#clock.monotonicMs();
     }
+    return count;
   }
 }

@@ -54,7 +54,7 @@ export const realFileSystem: FileSystem = {
   },
 
   unlink(path) {
-    const fd = openIfRegular(path);
+    const fd = openToKeep(path);
     try {
       fs.unlinkSync(path);
     } finally {
@@ -181,9 +181,9 @@ function sync(fd: number, call: SyncCall): Promise<void> {
 /**
  * A file that is open loses only its name when it is unlinked; its pages and blocks go when it is closed, which takes
  * 15 ms for a segment of 32 MiB (ext4 with `discard`). So whoever unlinks opens it first, and a thread of the pool closes
- * it. If it can't be opened, it is not: that only saves time.
+ * it. If it can't be opened, it is not: that only saves time. (On NFS it has another name until it is closed.)
  */
-function openIfRegular(path: string): number | undefined {
+function openToKeep(path: string): number | undefined {
   const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
   try {
     return fs.openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);

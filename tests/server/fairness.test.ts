@@ -5,6 +5,7 @@ import {
   modestEffortMax,
   modestMemoryMs,
   modestVisitsMin,
+  sharedSendBytesMax,
   turnInputBytesMax,
 } from "../../src/lib/limits.ts";
 import { TestServer, type Peer } from "./harness.ts";
@@ -121,6 +122,100 @@ describe("beside peers that flood", () => {
     host.clock.pass();
     greedy.poll();
     expect(greedy.ids()).toEqual([3]);
+  });
+
+  // A thousand floods had a thousand answers at each sync, and those of the modest ones left somewhere among them.
+  test("a modest one is answered when a sync has returned, and they are in their turns", () => {
+    const host = new TestServer();
+    const flooders = Array.from({ length: 3 }, () => {
+      const peer = host.greeted();
+      for (let count = 0; count < modestEffortMax; count++) peer.get(2, "a");
+      peer.send().poll();
+      peer.take();
+      return peer;
+    });
+    const modest = host.greeted();
+    for (let visit = 0; visit < modestVisitsMin; visit++) modest.get(2, "a").send().poll();
+    for (const peer of [...flooders, modest]) peer.take();
+    for (const peer of [...flooders, modest]) peer.put(3, "a", "1").send().poll();
+    host.store.advance();
+    expect([...flooders, modest].map((peer) => peer.ids())).toEqual([[], [], [], [3]]);
+    host.clock.poll();
+    expect(flooders.map((peer) => peer.ids())).toEqual([[3], [3], [3]]);
+  });
+
+  // Whoever had filled a group came first again: of six writers one wrote everything.
+  test("they write in turns, however little a group takes of each", () => {
+    const host = new TestServer();
+    const writers = Array.from({ length: 6 }, () => {
+      const peer = host.greeted();
+      for (let count = 0; count < modestEffortMax; count++) peer.get(2, "a");
+      peer.send().poll();
+      return peer;
+    });
+    const modest = host.greeted();
+    for (const peer of writers) for (let id = 3; id < 1_003; id++) peer.put(id, "a", "1");
+    const written = () => writers.map((peer) => peer.ids().length);
+    written();
+    // A group takes ten writes of theirs, and the modest one is there in each.
+    const isFull = () => host.store.calls.filter((call) => call.startsWith("put")).length >= groupEnd;
+    let groupEnd = 10;
+    Object.defineProperty(host.store, "groupIsLarge", { get: isFull });
+    for (let visit = 0; visit < modestVisitsMin; visit++) modest.get(2, "a").send().poll();
+    for (const peer of writers) peer.send();
+    const counts = writers.map(() => 0);
+    for (let group = 0; group < 60; group++) {
+      host.clock.poll();
+      modest.get(2, "a").send();
+      groupEnd += 10;
+      host.store.advance();
+      host.clock.poll();
+      written().forEach((count, index) => (counts[index]! += count));
+    }
+    expect(Math.min(...counts)).toBeGreaterThan(50);
+    expect(Math.max(...counts)).toBeLessThan(150);
+  });
+
+  test("a large answer leaves in pieces, one a turn, and at once when nobody modest is about", () => {
+    const host = new TestServer({}, { isInstant: true });
+    const [reader, modest] = [host.greeted(), host.greeted()];
+    reader
+      .put(2, "large", "x".repeat(5 * sharedSendBytesMax))
+      .send()
+      .poll();
+    for (let visit = 0; visit < modestVisitsMin; visit++) modest.get(2, "a").send().poll();
+    reader.take();
+    reader.wire.writes.length = 0;
+    reader.get(3, "large").send();
+    expect([...reader.wire.writes]).toEqual([sharedSendBytesMax]);
+    reader.poll();
+    expect(reader.wire.writes).toHaveLength(6);
+    expect(Math.max(...reader.wire.writes)).toBe(sharedSendBytesMax);
+    expect(reader.ids()).toEqual([3]);
+
+    host.clock.nowMs += 10 * modestMemoryMs;
+    reader.wire.writes.length = 0;
+    reader.get(4, "large").send();
+    expect(reader.wire.writes).toHaveLength(1);
+  });
+
+  test("a stranger is greeted in the pass in which it came, before all of them", () => {
+    const host = new BusyServer();
+    const flooders = Array.from({ length: 100 }, () => host.greedy());
+    const modest = host.greeted();
+    for (let visit = 0; visit < modestVisitsMin; visit++) host.pass(modest.get(2, "a"));
+    for (const peer of flooders) for (let get = 0; get < 1_000; get++) peer.get(2, "a");
+    host.pass(...flooders);
+    const strangers = Array.from({ length: 3 }, () => host.connect().hello(1));
+    const taken = () => flooders.reduce((sum, { session }) => sum + session!.incoming.requestsTaken, 0);
+    const before = taken();
+    for (const stranger of strangers) stranger.session!.receive(stranger.bytes());
+    host.server.turnEnd.end();
+    expect(strangers.map((stranger) => stranger.ids())).toEqual([[], [], []]);
+    host.clock.pass();
+    host.server.turnEnd.end();
+    expect(strangers.map((stranger) => stranger.ids())).toEqual([[1], [1], [1]]);
+    expect(taken() - before).toBeLessThan(100);
   });
 
   test("a modest one keeps none of them from being served, each as much as any other", () => {

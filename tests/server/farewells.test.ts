@@ -117,6 +117,23 @@ describe("a peer that has to wait until it may leave", () => {
     expect(host.server.stats()).toMatchObject({ connections: 1, connectionsEvicted: 2 });
   });
 
+  // What those held that waited was counted nowhere: 176 MiB with a cap of 64.
+  test("has its last answers counted, and loses them when there is no room for all", () => {
+    const host = crowded({ outputBytesTotalMax: 256 * KiB });
+    host
+      .greeted()
+      .put(2, "a", "x".repeat(20 * KiB))
+      .send();
+    const peers = Array.from({ length: 40 }, () => nonsense(host.greeted().get(3, "a")));
+    const held = () => peers.reduce((sum, { session }) => sum + session!.outgoing.outputBytes, 0);
+    expect(held()).toBe(host.server.statistics.outputBytes);
+    expect(held()).toBeLessThanOrEqual(256 * KiB);
+    expect(held()).toBeGreaterThan(200 * KiB);
+    expect(peers.filter(({ wire }) => wire.isClosed)).toEqual([]);
+    host.clock.advance(60_000);
+    expect(host.server.statistics.outputBytes).toBe(0);
+  });
+
   test("may go by itself", () => {
     const host = crowded();
     const peer = nonsense(host.greeted());
@@ -157,4 +174,21 @@ test("of unfinished frames beyond the total, the one that was left alone goes, a
   expect([left, large].map(({ wire }) => wire.isClosed)).toEqual([false, false]);
   another.sendBytes(begun(20 * KiB));
   expect([left, large, another].map(({ wire }) => wire.isClosed)).toEqual([true, false, false]);
+
+  // A byte now and then does not make it a new one, and whom we don't read from is no candidate for little.
+  const [dripping, held] = [host.greeted(), host.greeted()];
+  dripping.sendBytes(begun(10 * KiB));
+  host.clock.advance(500);
+  held.sendBytes(begun(KiB));
+  for (let second = 0; second < 5; second++) {
+    host.clock.advance(1_000);
+    dripping.sendBytes(Buffer.alloc(1));
+  }
+  another.sendBytes(Buffer.alloc(5 * KiB));
+  expect([large, another, dripping, held].map(({ wire }) => wire.isClosed)).toEqual([
+    true,
+    false,
+    false,
+    false,
+  ]);
 });

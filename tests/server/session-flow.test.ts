@@ -155,6 +155,22 @@ describe("a peer that does not read", () => {
     expect(last!.ids()).toHaveLength(200);
   });
 
+  test("may leave a little unread however full the server is, so that others who read go on", () => {
+    const limits = { outputBytesMax: 128 * KiB, outputBytesTotalMax: 100 * KiB };
+    const host = new TestServer(limits, { isInstant: true });
+    const [deaf, reader] = [host.greeted(), host.greeted()];
+    deaf
+      .put(2, "large", "x".repeat(99 * KiB))
+      .put(3, "a", "1")
+      .send();
+    deaf.wire.room = 0;
+    deaf.get(4, "large").send();
+    for (let id = 3; id < 33; id++) reader.get(id, "a");
+    reader.send();
+    expect(reader.ids()).toHaveLength(30);
+    expect(reader.wire.events).toEqual([]);
+  });
+
   test("is closed when all connections together hold too much, the greediest first", () => {
     const limits = { outputBytesMax: 64 * KiB, outputBytesTotalMax: 100 * KiB };
     const host = new TestServer(limits, { isInstant: true });
