@@ -44,11 +44,10 @@ export interface SessionHost extends IntakeHost, QueueHost {
  *   any state ── the wire closed, a peer that takes nothing, too much output in total ──────────> closed
  *
  * Whoever is sent away may first be *detained* (farewells.ts): the wire is paused, and no byte leaves until it may go.
- *
  * While it is open, a session may be *stalled*: as many requests as the peer may have in flight are unanswered, as
  * many bytes as it may leave unread wait for it, or its next request is a write and the store is congested. It takes no
  * request then, what was received stays in the decoder, the wire is paused; it goes on when half of that room is free
- * again, and the store has room for writes. So whoever only reads never waits for writes. And it may have to *wait for
+ * again, and the store has room for writes. So whoever only reads never waits for writes. It may have to *wait for
  * its turn* (turns.ts), because it asks for much and others are there: it takes no request until it is called.
  *
  * Invariants:
@@ -59,8 +58,7 @@ export interface SessionHost extends IntakeHost, QueueHost {
  *     plus the one answer that went past it.
  *  5. The wire is paused if and only if the session is detained, or is open, and stalled, or waits for its turn and has
  *     received more than turnInputBytesMax that it did not take.
- *  6. While something waits for the store's next advance, one awaitAdvance is registered, and never two; or it was told
- *     of one, and waits for its turn or is detained.
+ *  6. While something waits for the store's next advance, one awaitAdvance is registered, or its turn is due.
  */
 export class Session implements AdvanceWaiter, TurnEnder, TurnTaker, Leaver {
   readonly #host: SessionHost;
@@ -106,7 +104,7 @@ export class Session implements AdvanceWaiter, TurnEnder, TurnTaker, Leaver {
   /** The wire, which was full, takes bytes again. */
   drained(): void {
     this.#queue.drained();
-    this.#work();
+    this.#workOrWait();
   }
 
   /** The peer sends nothing more. What it sent is still answered. */
@@ -128,9 +126,7 @@ export class Session implements AdvanceWaiter, TurnEnder, TurnTaker, Leaver {
   /** The store's ackableSeq advanced. */
   advanced(): void {
     this.#awaitsAdvance = false;
-    // A thousand that flood have a thousand answers now, and those of the modest ones must not wait behind them.
-    if (this.#state === "open" && this.#host.turns.isShared(this.#appetite.wasGreedy)) this.#awaitTurn();
-    else this.#work();
+    this.#workOrWait();
   }
 
   /** It waited for its turn, and may work until then. */
@@ -261,12 +257,19 @@ export class Session implements AdvanceWaiter, TurnEnder, TurnTaker, Leaver {
     }
   }
 
+  /** A thousand that flood have a thousand answers to send now, and modest ones must not wait for all of them. */
+  #workOrWait(): void {
+    if (this.#state !== "open" || !this.#host.turns.isShared(this.#appetite.wasGreedy)) return this.#work();
+    this.#queue.isCut ||= this.#queue.unsentBytes > 0;
+    this.#awaitTurn();
+  }
+
   #flush(): void {
     const queue = this.#queue;
     const isLarge = queue.unsentBytes > sharedSendBytesMax && this.#host.turns.isShared(true);
     // What was cut off leaves in its turn, and not with the next chunk that happens to come.
-    const mayLeave = !this.#isDetained && !(queue.isCut && this.#awaitsTurn);
-    if (mayLeave) queue.flush(isLarge ? sharedSendBytesMax : Infinity);
+    const mustStay = this.#isDetained || (queue.isCut && this.#awaitsTurn);
+    if (!mustStay) queue.flush(isLarge ? sharedSendBytesMax : Infinity);
     this.#settle();
   }
 
@@ -277,7 +280,7 @@ export class Session implements AdvanceWaiter, TurnEnder, TurnTaker, Leaver {
     if (this.#awaitsTurn && !isDraining) return;
     const nowMs = clock.monotonicMs();
     const isGreedy = this.#appetite.isGreedy(nowMs);
-    // Strangers that come and go by the thousand a second must not keep those who stay from their turns.
+    // Strangers that come and go by the thousand must not keep those who stay from their turns.
     const admittedMs = this.#turnEndMs ?? turns.admit(isGreedy || this.isGreeting, nowMs);
     const endMs = isDraining ? Infinity : admittedMs;
     if (endMs === undefined) return this.#awaitTurn();
@@ -331,11 +334,9 @@ export class Session implements AdvanceWaiter, TurnEnder, TurnTaker, Leaver {
     if (this.#isDetained) return;
     // The wire refused our bytes: it is gone, whether or not it has said so yet.
     if (queue.isClosed) return this.terminate();
-
-    const isOpen = this.#state === "open";
-    const isHeldBack = isOpen && this.#isStalled;
-    const hasEnough = isOpen && this.#awaitsTurn && this.#intake.bufferedBytes > turnInputBytesMax;
-    if ((isHeldBack || hasEnough) !== this.#isPaused) this.#pause(!this.#isPaused);
+    const isHeldBack = this.#state === "open" && this.#isStalled;
+    const hasEnough = this.#awaitsTurn && this.#intake.bufferedBytes > turnInputBytesMax;
+    this.#pause(isHeldBack || hasEnough);
     // In a turn of its own: a peer that reads as fast as we answer must not keep all others waiting.
     if (queue.isCut || (isHeldBack && this.#hasRoomAgain())) this.#awaitTurn();
 
@@ -355,7 +356,7 @@ export class Session implements AdvanceWaiter, TurnEnder, TurnTaker, Leaver {
 
   #sendAway(error: HoldfastError): void {
     this.#isDetained = this.#host.sendAway(this, error);
-    if (this.#isDetained && !this.#isPaused) this.#pause(true);
+    if (this.#isDetained) this.#pause(true);
   }
 
   #drop(): void {
@@ -371,6 +372,7 @@ export class Session implements AdvanceWaiter, TurnEnder, TurnTaker, Leaver {
   }
 
   #pause(isPaused: boolean): void {
+    if (isPaused === this.#isPaused) return;
     this.#isPaused = isPaused;
     if (isPaused) this.#wire.pause();
     else this.#wire.resume();

@@ -176,6 +176,29 @@ describe("beside peers that flood", () => {
     expect(Math.max(...counts)).toBeLessThan(150);
   });
 
+  test("when their wires take bytes again, they send in their turns", () => {
+    const host = new BusyServer();
+    const flooders = Array.from({ length: 20 }, () => host.greedy());
+    const modest = host.greeted();
+    for (const peer of flooders) {
+      peer.wire.room = 0;
+      host.pass(peer.get(3, "a"));
+      host.clock.poll();
+    }
+    for (let visit = 0; visit < modestVisitsMin; visit++) host.pass(modest.get(2, "a"));
+    for (const { wire, session } of flooders) {
+      wire.room = Infinity;
+      session!.drained();
+    }
+    const answered = () => flooders.flatMap((peer) => peer.ids());
+    expect(answered()).toEqual([]);
+    // Nor does the next chunk that comes bring them forward.
+    flooders[0]!.session!.receive(flooders[0]!.get(4, "a").bytes());
+    expect(answered()).toEqual([]);
+    host.clock.poll();
+    expect(answered().filter((id) => id === 3)).toHaveLength(20);
+  });
+
   test("a large answer leaves in pieces, one a turn, and at once when nobody modest is about", () => {
     const host = new TestServer({}, { isInstant: true });
     const [reader, modest] = [host.greeted(), host.greeted()];

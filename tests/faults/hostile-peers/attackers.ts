@@ -1,6 +1,7 @@
 import type { Socket } from "bun";
 import { frameBytesMax } from "../../../src/lib/limits.ts";
 import { randomBelow, seededRandom, type Random } from "../../../src/lib/random.ts";
+import { limitSocketBuffers } from "../../../src/vfs/libc.ts";
 import { FrameDecoder } from "../../../src/protocol/frame-decoder.ts";
 import { readHead, ResponseHead } from "../../../src/protocol/response-decoder.ts";
 import { status } from "../../../src/protocol/status.ts";
@@ -82,6 +83,9 @@ export class Attackers {
 
   #opened(place: Place, socket: Socket<undefined>): void {
     this.#connecting--;
+    // Real attackers fill their own machines' memory for sockets. Here it is the server's, and two thousand of them
+    // with 4 MiB each had it all.
+    limitSocketBuffers((socket as { fd?: number }).fd ?? -1, 64 * 1024);
     this.#note(place);
     place.key = Buffer.from(`flood/${this.#orders.seed}/${this.#connected}`);
     place.acknowledged = 0;
