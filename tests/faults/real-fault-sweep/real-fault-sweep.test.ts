@@ -83,7 +83,8 @@ describe("the sweep finds out", () => {
     [
       "when a failed sync of the log is taken for a good one",
       ofLog,
-      /may only be "stopped"/,
+      // It goes on writing; now and then the trace of that is what is found impossible first.
+      /may only be "stopped"|leaves a gap/,
       inLog("await segment.sync();", "await segment.sync().catch(() => {});"),
     ],
     [
