@@ -140,10 +140,10 @@ export class Turns {
     const endMs = nowMs + this.#budgetMs(nowMs);
     const [passedOverCount, greedyCount] = [this.#passedOver.length, this.#greedy.length];
     this.#serve(this.#modest, this.#modest.length, endMs);
-    // One of them even where the modest ones have used all up, or they would wait for as long as that goes on.
+    // One of each even where all is used up before them, or they would wait for as long as that goes on.
     if (!mustYield) {
-      const served = this.#serve(this.#passedOver, passedOverCount, endMs, 1);
-      this.#serve(this.#greedy, greedyCount, endMs, served === 0 ? 1 : 0);
+      this.#serve(this.#passedOver, passedOverCount, endMs, 1);
+      this.#serve(this.#greedy, greedyCount, endMs, 1);
     }
     this.#isCrowded = this.#passedOver.length + this.#greedy.length > 0;
     if (this.waiting > 0) this.#scheduleEnd();
@@ -151,15 +151,13 @@ export class Turns {
 
   /**
    * The first so many of those who wait, until the budget is used up, but `countMin` at least; whoever comes again
-   * meanwhile is served in a later pass. Returns how many were.
+   * meanwhile is served in a later pass.
    */
-  #serve(queue: TurnQueue<TurnTaker>, waiting: number, endMs: number, countMin = 0): number {
+  #serve(queue: TurnQueue<TurnTaker>, waiting: number, endMs: number, countMin = 0): void {
     let nowMs = this.#clock.monotonicMs();
-    let count = 0;
-    for (; count < waiting && (nowMs < endMs || count < countMin); count++) {
+    for (let count = 0; count < waiting && (nowMs < endMs || count < countMin); count++) {
       queue.shift().takeTurn(Math.min(endMs, nowMs + turnMsMax));
       nowMs = this.#clock.monotonicMs();
     }
-    return count;
   }
 }

@@ -11,13 +11,13 @@ class Crowd {
   readonly served: string[] = [];
 
   /** Each of its turns takes so long, however long it may take. */
-  add(name: string, turnMs: number): void {
+  add(name: string, turnMs: number, isPassedOver = false): void {
     const takeTurn = () => {
       this.served.push(name);
       this.clock.nowMs += turnMs;
-      this.add(name, turnMs);
+      this.add(name, turnMs, isPassedOver);
     };
-    this.turns.add({ takeTurn }, true);
+    this.turns.add({ takeTurn }, true, isPassedOver);
   }
 
   /** Who was served in the next pass. */
@@ -38,6 +38,14 @@ describe("those who wait for their turn", () => {
     const crowd = new Crowd();
     for (const name of ["a", "b", "c"]) crowd.add(name, 0.1);
     expect([crowd.pass(), crowd.pass()]).toEqual(["abc", "abc"]);
+  });
+
+  // Two thousand held writers had every budget, and whoever only read had none.
+  test("are served also behind those that were passed over, one a pass at least", () => {
+    const crowd = new Crowd();
+    crowd.add("r", 0.1);
+    for (const name of ["a", "b"]) crowd.add(name, passMsMax, true);
+    expect([crowd.pass(), crowd.pass(), crowd.pass()]).toEqual(["ar", "br", "ar"]);
   });
 
   test("share the budget of a pass, and the next pass goes on behind them", () => {
