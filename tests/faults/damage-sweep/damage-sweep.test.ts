@@ -48,10 +48,13 @@ test.each(stores)("damage of any kind to any file of a store that was %s %s", as
 
 const isLoss = (outcome: Outcome) => outcome !== "identical" && outcome !== "refused";
 
-describe("the sweep reports silent damage", () => {
-  const checks: [what: string, change: SourceChange][] = [
+describe("the sweep finds out", () => {
+  // Which damage comes first is drawn: mostly one that shows a changed value, in one run of twelve another.
+  const checks: [what: string, found: RegExp, change: SourceChange][] = [
     [
       "blocks of tables",
+      // A flipped length leads the decoder astray, and it stumbles behind the place.
+      /: (silent change: |\S+\.table:\d+ is blamed for byte \d+)/,
       {
         file: "src/table/table-file.ts",
         from: "if (!isBlockIntact(bytes, seedAt(this.#checksumSeed, offset)))",
@@ -60,6 +63,8 @@ describe("the sweep reports silent damage", () => {
     ],
     [
       "groups of the log",
+      // What a flip in a shadowed version changes is never shown, and nobody but a checksum could find it.
+      /: (silent change: |check does not see that a byte is another)/,
       {
         file: "src/wal/segment-walk.ts",
         from: "if (crc32c(segment.subarray(payloadStart, payloadEnd)) !== group.payloadChecksum)",
@@ -67,7 +72,7 @@ describe("the sweep reports silent damage", () => {
       },
     ],
   ];
-  test.each(checks)("once the checksums of %s are not compared", async (_what, change) => {
+  test.each(checks)("when the checksums of %s are not compared", async (_what, found, change) => {
     using copy = changedSource([change], ["src", "client", "tests"]);
     const child = Bun.spawn([process.execPath, "tests/faults/damage-sweep/long.ts", "--each", "300"], {
       cwd: copy.path,
@@ -79,7 +84,7 @@ describe("the sweep reports silent damage", () => {
     const report = await new Response(child.stderr).text();
     expect({ exitCode: await child.exited, report }).toEqual({
       exitCode: 1,
-      report: expect.stringContaining("silent change: "),
+      report: expect.stringMatching(found),
     });
   });
 });
