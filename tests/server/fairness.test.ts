@@ -35,22 +35,22 @@ class BusyServer extends TestServer {
     this.server.turnEnd.end();
     this.clock.pass();
   }
+}
 
-  /** A peer that has asked for much, and is known for it. */
-  greedy(): Peer {
-    const peer = this.greeted();
-    for (let count = 0; count < modestEffortMax; count++) peer.get(2, "a");
-    peer.send().poll();
-    peer.take();
-    return peer;
-  }
+/** A peer that has asked for much, and is known for it. */
+function greedyPeer(host: TestServer): Peer {
+  const peer = host.greeted();
+  for (let count = 0; count < modestEffortMax; count++) peer.get(2, "a");
+  peer.send().poll();
+  peer.take();
+  return peer;
 }
 
 describe("beside peers that flood", () => {
   for (const count of [1, 10, 300]) {
     test(`a modest one is served within a small budget, be they ${count}`, () => {
       const host = new BusyServer();
-      const flooders = Array.from({ length: count }, () => host.greedy());
+      const flooders = Array.from({ length: count }, () => greedyPeer(host));
       const modest = host.greeted();
       let askedMs: number | undefined;
       let slowestMs = 0;
@@ -80,7 +80,7 @@ describe("beside peers that flood", () => {
   // Their wait for the next turn counted as abstinence: of a thousand none was taken for greedy any more.
   test("who are so many that each waits for long, those stay greedy", () => {
     const host = new BusyServer();
-    const flooders = Array.from({ length: 1_000 }, () => host.greedy());
+    const flooders = Array.from({ length: 1_000 }, () => greedyPeer(host));
     const modest = host.greeted();
     for (const peer of flooders) for (let get = 0; get < 1_500; get++) peer.get(2, "a");
     host.pass(...flooders);
@@ -105,10 +105,7 @@ describe("beside peers that flood", () => {
 
   test("a writer that was held at a small group goes on once no modest one is about", () => {
     const host = new TestServer({}, { isInstant: true });
-    const greedy = host.greeted();
-    for (let count = 0; count < modestEffortMax; count++) greedy.get(2, "a");
-    greedy.send().poll();
-    greedy.take();
+    const greedy = greedyPeer(host);
     const modest = host.greeted();
     for (let visit = 0; visit < modestVisitsMin; visit++) {
       modest.get(2, "a").send();
@@ -127,13 +124,7 @@ describe("beside peers that flood", () => {
   // A thousand floods had a thousand answers at each sync, and those of the modest ones left somewhere among them.
   test("a modest one is answered when a sync has returned, and they are in their turns", () => {
     const host = new TestServer();
-    const flooders = Array.from({ length: 3 }, () => {
-      const peer = host.greeted();
-      for (let count = 0; count < modestEffortMax; count++) peer.get(2, "a");
-      peer.send().poll();
-      peer.take();
-      return peer;
-    });
+    const flooders = Array.from({ length: 3 }, () => greedyPeer(host));
     const modest = host.greeted();
     for (let visit = 0; visit < modestVisitsMin; visit++) modest.get(2, "a").send().poll();
     for (const peer of [...flooders, modest]) peer.take();
@@ -147,12 +138,7 @@ describe("beside peers that flood", () => {
   // Whoever had filled a group came first again: of six writers one wrote everything.
   test("they write in turns, however little a group takes of each", () => {
     const host = new TestServer();
-    const writers = Array.from({ length: 6 }, () => {
-      const peer = host.greeted();
-      for (let count = 0; count < modestEffortMax; count++) peer.get(2, "a");
-      peer.send().poll();
-      return peer;
-    });
+    const writers = Array.from({ length: 6 }, () => greedyPeer(host));
     const modest = host.greeted();
     for (const peer of writers) for (let id = 3; id < 1_003; id++) peer.put(id, "a", "1");
     const written = () => writers.map((peer) => peer.ids().length);
@@ -178,7 +164,7 @@ describe("beside peers that flood", () => {
 
   test("when their wires take bytes again, they send in their turns", () => {
     const host = new BusyServer();
-    const flooders = Array.from({ length: 20 }, () => host.greedy());
+    const flooders = Array.from({ length: 20 }, () => greedyPeer(host));
     const modest = host.greeted();
     for (const peer of flooders) {
       peer.wire.room = 0;
@@ -224,7 +210,7 @@ describe("beside peers that flood", () => {
 
   test("a stranger is greeted in the pass in which it came, before all of them", () => {
     const host = new BusyServer();
-    const flooders = Array.from({ length: 100 }, () => host.greedy());
+    const flooders = Array.from({ length: 100 }, () => greedyPeer(host));
     const modest = host.greeted();
     for (let visit = 0; visit < modestVisitsMin; visit++) host.pass(modest.get(2, "a"));
     for (const peer of flooders) for (let get = 0; get < 1_000; get++) peer.get(2, "a");
@@ -243,7 +229,7 @@ describe("beside peers that flood", () => {
 
   test("a modest one keeps none of them from being served, each as much as any other", () => {
     const host = new BusyServer();
-    const flooders = Array.from({ length: 10 }, () => host.greedy());
+    const flooders = Array.from({ length: 10 }, () => greedyPeer(host));
     const modest = host.greeted();
     for (const peer of flooders) for (let get = 0; get < 10_000; get++) peer.get(2, "a");
     host.pass(...flooders, modest.get(2, "a"));
@@ -258,7 +244,7 @@ describe("a peer that waits for its turn", () => {
   /** One that has sent so many gets that it has to, while a modest one is about. */
   function waiting(gets: number, limits = {}) {
     const host = new BusyServer(limits);
-    const [peer, modest] = [host.greedy(), host.greeted()];
+    const [peer, modest] = [greedyPeer(host), host.greeted()];
     host.pass(modest.get(2, "a"));
     for (let id = 2; id < gets + 2; id++) peer.get(id, "a");
     peer.session!.receive(peer.bytes());
@@ -334,7 +320,7 @@ describe("greedy", () => {
 
   test("is nobody for ever", () => {
     const host = new BusyServer();
-    const [peer, modest] = [host.greedy(), host.greeted()];
+    const [peer, modest] = [greedyPeer(host), host.greeted()];
     host.clock.nowMs += 10 * appetiteHalvesMs;
     host.pass(modest.get(2, "a"));
     host.server.turns.admit(true, host.clock.nowMs);
@@ -346,7 +332,7 @@ describe("greedy", () => {
 describe("while a group of the log is large", () => {
   test("a greedy peer's writes wait for the next advance, and a modest one's do not", () => {
     const host = new BusyServer();
-    const [greedy, modest] = [host.greedy(), host.greeted()];
+    const [greedy, modest] = [greedyPeer(host), host.greeted()];
     host.pass(modest.get(2, "a"));
     modest.take();
     host.store.groupIsLarge = true;
@@ -362,7 +348,7 @@ describe("while a group of the log is large", () => {
 
   test("nobody's writes wait when there are no modest ones", () => {
     const host = new BusyServer();
-    const greedy = host.greedy();
+    const greedy = greedyPeer(host);
     host.clock.nowMs += modestMemoryMs;
     host.store.groupIsLarge = true;
     expect(greedy.put(3, "a", "1").send().poll().ids()).toEqual([3]);

@@ -1,16 +1,16 @@
 import { describe, expect, test } from "bun:test";
 import { Farewells } from "../../src/server/farewells.ts";
-import { TestServer, type Peer } from "./harness.ts";
+import { TestServer, unfinishedFrame, type Peer } from "./harness.ts";
 import { ManualClock } from "./manual-clock.ts";
 
 const KiB = 1024;
 
 describe("who is sent away", () => {
-  /** Ten a second, and at most twenty that wait. */
-  function farewells() {
+  /** At most twenty wait. */
+  function farewells(perSecond = 10) {
     const clock = new ManualClock();
     const left: number[] = [];
-    const all = new Farewells(clock, 10, 20);
+    const all = new Farewells(clock, perSecond, 20);
     const leavers = Array.from({ length: 100 }, (_, number) => ({ leave: () => void left.push(number) }));
     return { clock, left, all, leavers, detains: (number: number) => all.detains(leavers[number]!) };
   }
@@ -36,12 +36,21 @@ describe("who is sent away", () => {
   });
 
   test("goes behind those that wait, also when time has passed", () => {
-    const { clock, left, detains } = farewells();
-    for (let number = 0; number < 12; number++) detains(number);
+    const { clock, left, detains } = farewells(50);
+    for (let number = 0; number < 52; number++) detains(number);
+    // One may leave, and who waits is looked after a moment later.
     clock.advance(99);
-    expect(detains(12)).toBe(true);
+    expect(left).toEqual([]);
+    expect(detains(52)).toBe(true);
     clock.advance(1_000);
-    expect(left).toEqual([10, 11, 12]);
+    expect(left).toEqual([50, 51, 52]);
+  });
+
+  test("finds no more room after a long time without anybody", () => {
+    const { clock, detains } = farewells();
+    clock.advance(60_000);
+    const detained = Array.from({ length: 11 }, (_, number) => detains(number));
+    expect(detained).toEqual([...new Array<boolean>(10).fill(false), true]);
   });
 
   test("takes the place of the oldest when too many wait", () => {
@@ -162,24 +171,19 @@ describe("a peer that has to wait until it may leave", () => {
 test("of unfinished frames beyond the total, the one that was left alone goes, and not the largest", () => {
   const host = new TestServer({ inputBytesTotalMax: 100 * KiB }, { isInstant: true });
   const [left, large, another] = [host.greeted(), host.greeted(), host.greeted()];
-  const begun = (bytes: number) => {
-    const frame = Buffer.alloc(bytes);
-    frame.writeUInt32BE(200 * KiB, 0);
-    return frame;
-  };
-  left.sendBytes(begun(20 * KiB));
+  left.sendBytes(unfinishedFrame(20 * KiB));
   host.clock.advance(500);
-  large.sendBytes(begun(40 * KiB));
+  large.sendBytes(unfinishedFrame(40 * KiB));
   large.sendBytes(Buffer.alloc(30 * KiB));
   expect([left, large].map(({ wire }) => wire.isClosed)).toEqual([false, false]);
-  another.sendBytes(begun(20 * KiB));
+  another.sendBytes(unfinishedFrame(20 * KiB));
   expect([left, large, another].map(({ wire }) => wire.isClosed)).toEqual([true, false, false]);
 
   // A byte now and then does not make it a new one, and whom we don't read from is no candidate for little.
   const [dripping, held] = [host.greeted(), host.greeted()];
-  dripping.sendBytes(begun(10 * KiB));
+  dripping.sendBytes(unfinishedFrame(10 * KiB));
   host.clock.advance(500);
-  held.sendBytes(begun(KiB));
+  held.sendBytes(unfinishedFrame(KiB));
   for (let second = 0; second < 5; second++) {
     host.clock.advance(1_000);
     dripping.sendBytes(Buffer.alloc(1));

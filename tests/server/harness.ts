@@ -97,6 +97,13 @@ export class TestServer {
   }
 }
 
+/** The first bytes of a frame that is longer than they are. */
+export function unfinishedFrame(bytes: number): Buffer {
+  const frame = Buffer.alloc(bytes);
+  frame.writeUInt32BE(1024 * 1024, 0);
+  return frame;
+}
+
 /** A response's head, and its body if it is an error. */
 export interface TestResponse {
   readonly id: number;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { TestServer } from "./harness.ts";
+import { TestServer, unfinishedFrame } from "./harness.ts";
 
 const KiB = 1024;
 
@@ -275,18 +275,13 @@ test("a peer whose requests take long lets others have their turn, and goes on b
   expect(peer.ids()).toHaveLength(400);
 });
 
-test("frames that are not whole have a total, past which those with the most are closed", () => {
+test("frames that are not whole have a total, past which one that holds much of it is closed", () => {
   const host = new TestServer({ inputBytesTotalMax: 100 * KiB });
   const [modest, greedy, late] = [host.greeted(), host.greeted(), host.greeted()];
-  const unfinished = (bytes: number) => {
-    const frame = Buffer.alloc(bytes);
-    frame.writeUInt32BE(1024 * KiB, 0);
-    return frame;
-  };
-  modest.sendBytes(unfinished(8 * KiB));
-  greedy.sendBytes(unfinished(60 * KiB));
+  modest.sendBytes(unfinishedFrame(8 * KiB));
+  greedy.sendBytes(unfinishedFrame(60 * KiB));
   expect([modest, greedy, late].map(({ wire }) => wire.isClosed)).toEqual([false, false, false]);
-  late.sendBytes(unfinished(40 * KiB));
+  late.sendBytes(unfinishedFrame(40 * KiB));
   expect([modest, greedy, late].map(({ wire }) => wire.isClosed)).toEqual([false, true, false]);
   expect(host.server.stats()).toMatchObject({ connections: 2, connectionsEvicted: 1, inputBytes: 48 * KiB });
 });

@@ -1,4 +1,5 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, spyOn, test } from "bun:test";
+import * as fs from "node:fs";
 import {
   chmodSync,
   readdirSync,
@@ -50,8 +51,10 @@ describe("the real file system", () => {
       const descriptors = () => readdirSync("/proc/self/fd").length;
       writeFileSync(path, Buffer.alloc(1024 * 1024, 1));
       const before = descriptors();
+      using closing = spyOn(fs, "close");
       realFileSystem.unlink(path);
       expect(realFileSystem.exists(path)).toBe(false);
+      expect(closing).toHaveBeenCalledTimes(1);
       await eventually("the file is closed", () => descriptors() <= before);
     },
   );
@@ -62,7 +65,10 @@ describe("the real file system", () => {
     Bun.spawnSync(["mkfifo", pipe]);
     writeFileSync(`${directory.path}/file`, "kept");
     symlinkSync("file", `${directory.path}/link`);
-    for (const name of ["pipe", "link"]) realFileSystem.unlink(`${directory.path}/${name}`);
+    using closing = spyOn(fs, "close");
+    realFileSystem.unlink(`${directory.path}/link`);
+    expect(closing).not.toHaveBeenCalled();
+    realFileSystem.unlink(pipe);
     expect(realFileSystem.list(directory.path)).toEqual(["file"]);
     expect(() => realFileSystem.unlink(`${directory.path}/none`)).toThrow("ENOENT");
     expect(() => realFileSystem.unlink(directory.path)).toThrow();
