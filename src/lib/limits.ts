@@ -190,7 +190,7 @@ export const outputShareMax = 1 / 64;
 export const outputRoomMin = 1 / 128;
 
 /**
- * What all connections together have sent of frames that are not whole: past it, those with the most are closed. It
+ * What all connections together have sent of frames that are not whole: past it, the oldest large ones are closed. It
  * leaves room for fifteen of the largest frames at once, and far more than enough for any usual ones.
  */
 export const inputBytesTotalMax = 512 * MiB;

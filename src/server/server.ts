@@ -154,7 +154,7 @@ export class RunningServer implements Server, SessionHost {
 
   /**
    * One answer may be larger than what a peer may leave unread, and a frame takes memory before it is whole; so the
-   * totals are bounded by sending those away who hold the most.
+   * totals are bounded by sending those away who hold much.
    */
   relieve(): void {
     while (this.statistics.inputBytes > this.limits.inputBytesTotalMax) {
