@@ -229,11 +229,12 @@ export const modestMemoryMs = 100;
 
 /**
  * Half of what was asked for is forgotten at each of these intervals, and whoever asked for no more than this is never
- * greedy (src/server/demand.ts). An effort is a put, or a quarter of a get (src/server/intake.ts): some 600 puts a
- * second, or 150 gets.
+ * greedy (src/server/demand.ts). An effort is a put, a quarter of a get (src/server/intake.ts), or so many bytes of any
+ * request: some 600 puts a second, 150 gets, or 2.5 MiB.
  */
 export const appetiteHalvesMs = 100;
 export const modestEffortMax = 128;
+export const bytesPerEffort = 4 * KiB;
 
 /** So much effort, or output, goes by between two looks at the clock: some tens of microseconds. */
 export const effortPerLook = 64;

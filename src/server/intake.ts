@@ -2,7 +2,7 @@ import { Buffer } from "node:buffer";
 import type { Store } from "../engine/store.ts";
 import type { Clock } from "../lib/clock.ts";
 import { HoldfastError } from "../lib/errors.ts";
-import { pendingBytesMax } from "../lib/limits.ts";
+import { bytesPerEffort, pendingBytesMax } from "../lib/limits.ts";
 import { FrameDecoder } from "../protocol/frame-decoder.ts";
 import type { HelloInfo, HelloRequest } from "../protocol/hello.ts";
 import { connectionId, opcode, unconditional } from "../protocol/opcodes.ts";
@@ -122,6 +122,7 @@ export class Intake {
       const isStrange = this.isGreeting && request.opcode !== opcode.hello && error instanceof RefusedError;
       return this.#refuse(request.correlationId, isStrange ? helloRequired() : error);
     }
+    this.effort += effortOf(request) + (frames.end - frames.start) / bytesPerEffort;
     this.#carryOut(request);
     return true;
   }
@@ -130,6 +131,11 @@ export class Intake {
   get isHeldBack(): boolean {
     const { isDraining, store } = this.#host;
     return store.pendingBytes > this.pendingBytesMax && !isDraining && !this.isGreeting;
+  }
+
+  /** It goes on with the store's next advance, and not before. */
+  get awaitsStore(): boolean {
+    return this.holdsWrite && this.isHeldBack;
   }
 
   /** Holds the next request if it has to wait. One that is not whole, too: its rest would only take memory. */
@@ -164,7 +170,6 @@ export class Intake {
     const { statistics, store } = this.#host;
     const id = request.correlationId;
     statistics.requests[request.opcode]!++;
-    this.effort += effortOf(request);
     switch (request.opcode) {
       case opcode.hello:
         this.isGreeting = false;

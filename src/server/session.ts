@@ -20,7 +20,7 @@ export interface SessionHost extends IntakeHost, QueueHost {
   readonly clock: Clock;
   readonly turnEnd: TurnEnd;
   readonly turns: Turns;
-  /** The output of all connections together is beyond its limit. */
+  /** Keeps the input and the output of all connections together within their limits. */
   relieve(): void;
   /** A peer is sent away for what it did, or left undone. Whether it has to wait until it may leave. */
   sendAway(session: Session, error: HoldfastError): boolean;
@@ -46,9 +46,9 @@ export interface SessionHost extends IntakeHost, QueueHost {
  * Whoever is sent away may first be *detained* (farewells.ts): the wire is paused, and no byte leaves until it may go.
  * While it is open, a session may be *stalled*: as many requests as the peer may have in flight are unanswered, as
  * many bytes as it may leave unread wait for it, or its next request is a write and the store is congested. It takes no
- * request then, what was received stays in the decoder, the wire is paused; it goes on when half of that room is free
- * again, and the store has room for writes. So whoever only reads never waits for writes. It may have to *wait for
- * its turn* (turns.ts), because it asks for much and others are there: it takes no request until it is called.
+ * request then, and the wire is paused, until half of that room is free again, and the store has room: whoever only
+ * reads never waits for writes. It may have to *wait for its turn* (turns.ts), because it asks for much and others are
+ * there: it takes no request until it is called.
  *
  * Invariants:
  *  1. Requests are handed to the store in the order in which they came, each exactly once, none while stalled.
@@ -252,6 +252,7 @@ export class Session implements AdvanceWaiter, TurnEnder, TurnTaker, Leaver {
       if (!mayWait || queue.unsentBytes === 0) return this.#flush();
       if (!this.#awaitsTurnEnd) this.#host.turnEnd.add(this);
       this.#awaitsTurnEnd = true;
+      this.#count();
     } catch (error) {
       this.#host.failed(error);
     }
@@ -267,8 +268,8 @@ export class Session implements AdvanceWaiter, TurnEnder, TurnTaker, Leaver {
   #flush(): void {
     const queue = this.#queue;
     const isLarge = queue.unsentBytes > sharedSendBytesMax && this.#host.turns.isShared(true);
-    // What was cut off leaves in its turn, and not with the next chunk that happens to come.
-    const mustStay = this.#isDetained || (queue.isCut && this.#awaitsTurn);
+    // What was cut off leaves in its turns, a piece in each, and not with the next chunk that happens to come.
+    const mustStay = this.#isDetained || (queue.isCut && this.#awaitsTurn && this.#turnEndMs === undefined);
     if (!mustStay) queue.flush(isLarge ? sharedSendBytesMax : Infinity);
     this.#settle();
   }
@@ -281,8 +282,8 @@ export class Session implements AdvanceWaiter, TurnEnder, TurnTaker, Leaver {
     const nowMs = clock.monotonicMs();
     const isGreedy = this.#appetite.isGreedy(nowMs);
     // Strangers that come and go by the thousand must not keep those who stay from their turns.
-    const admittedMs = this.#turnEndMs ?? turns.admit(isGreedy || this.isGreeting, nowMs);
-    const endMs = isDraining ? Infinity : admittedMs;
+    const isShared = isGreedy || this.isGreeting;
+    const endMs = isDraining ? Infinity : (this.#turnEndMs ?? turns.admit(isShared, nowMs));
     if (endMs === undefined) return this.#awaitTurn();
     this.#intake.pendingBytesMax = turns.pendingBytesMax(isGreedy, nowMs);
     this.#takeUntil(endMs);
@@ -295,16 +296,15 @@ export class Session implements AdvanceWaiter, TurnEnder, TurnTaker, Leaver {
   /** Takes requests while there is room for their answers, and time. */
   #takeUntil(endMs: number): void {
     const intake = this.#intake;
-    const queue = this.#queue;
     const { isDraining } = this.#host;
-    let isOver = false;
+    let isOver: boolean;
     do {
-      this.#isStalled = queue.isFull && !isDraining;
-      isOver = this.#appetite.hasEaten(endMs, queue.outputBytes);
+      this.#isStalled = this.#queue.isFull && !isDraining;
+      isOver = this.#appetite.hasEaten(endMs, this.#queue.outputBytes);
     } while (!this.#isStalled && !isOver && intake.take());
     if (intake.holdsWrite) this.#isStalled = true;
     else if (isOver && !this.#isStalled && intake.bufferedBytes > 0) this.#awaitTurn();
-    queue.endChunk();
+    this.#queue.endChunk();
     if (intake.fatal !== undefined) this.#sendAway(intake.fatal);
     const isDone = this.#peerEnded && !this.#isStalled && (isDraining || !this.#awaitsTurn);
     if (intake.fatal !== undefined || isDone) this.#state = "finishing";
@@ -315,37 +315,34 @@ export class Session implements AdvanceWaiter, TurnEnder, TurnTaker, Leaver {
     const { clock, isDraining, turns } = this.#host;
     if (isDraining) return true;
     this.#intake.pendingBytesMax = turns.pendingBytesMax(this.#appetite.wasGreedy, clock.monotonicMs());
-    return this.#queue.hasRoomAgain && !this.#awaitsCongestion;
-  }
-
-  /** It goes on with the store's next advance, and not before. */
-  get #awaitsCongestion(): boolean {
-    return this.#intake.holdsWrite && this.#intake.isHeldBack;
+    return this.#queue.hasRoomAgain && !this.#intake.awaitsStore;
   }
 
   /** Sees to it that somebody calls again while anything is left to do, and ends what is done. */
   #settle(): void {
-    const { limits, statistics, store } = this.#host;
+    this.#count();
     const queue = this.#queue;
-    this.#countInput();
-    queue.countOutput();
-    if (statistics.inputBytes > limits.inputBytesTotalMax) this.#host.relieve();
-    if (statistics.outputBytes > limits.outputBytesTotalMax) this.#host.relieve();
     if (this.#isDetained) return;
     // The wire refused our bytes: it is gone, whether or not it has said so yet.
     if (queue.isClosed) return this.terminate();
     const isHeldBack = this.#state === "open" && this.#isStalled;
-    const hasEnough = this.#awaitsTurn && this.#intake.bufferedBytes > turnInputBytesMax;
-    this.#pause(isHeldBack || hasEnough);
+    this.#pause(isHeldBack || (this.#awaitsTurn && this.#intake.bufferedBytes > turnInputBytesMax));
     // In a turn of its own: a peer that reads as fast as we answer must not keep all others waiting.
     if (queue.isCut || (isHeldBack && this.#hasRoomAgain())) this.#awaitTurn();
 
-    if ((queue.isWaiting || (isHeldBack && this.#awaitsCongestion)) && !this.#awaitsAdvance) {
+    if ((queue.isWaiting || (isHeldBack && this.#intake.awaitsStore)) && !this.#awaitsAdvance) {
       this.#awaitsAdvance = true;
-      store.awaitAdvance(this);
+      this.#host.store.awaitAdvance(this);
     }
     const isAnswered = queue.unanswered === 0 || this.#fault !== undefined;
     if (this.#state === "finishing" && queue.outputBytes === 0 && isAnswered) this.#sayGoodbye();
+  }
+
+  /** Before others are read, or their bytes would come on top of what nobody has counted. */
+  #count(): void {
+    this.#countInput();
+    this.#queue.countOutput();
+    this.#host.relieve();
   }
 
   /** Once nothing is taken any more, what was received is let go. */

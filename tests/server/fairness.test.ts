@@ -5,46 +5,12 @@ import {
   modestEffortMax,
   modestMemoryMs,
   modestVisitsMin,
+  sharedGroupBytesMax,
   sharedSendBytesMax,
   turnInputBytesMax,
 } from "../../src/lib/limits.ts";
-import { TestServer, type Peer } from "./harness.ts";
-
-/** A server whose store takes some time for each request, by a clock that nothing else moves. */
-class BusyServer extends TestServer {
-  readonly requestMs = 0.01;
-
-  constructor(limits: ConstructorParameters<typeof TestServer>[0] = {}) {
-    super(limits, { isInstant: true });
-    const { store } = this;
-    for (const name of ["get", "put"] as const) {
-      const method = store[name];
-      store[name] = (...words: unknown[]) => {
-        this.clock.nowMs += this.requestMs;
-        (method as (...words: unknown[]) => void).apply(store, words);
-      };
-    }
-  }
-
-  /** One pass of the event loop: what these peers send is read, answers leave, and who waits has its turn. */
-  pass(...sending: Peer[]): void {
-    for (const peer of sending) {
-      const bytes = peer.bytes();
-      if (bytes.length > 0) peer.session!.receive(bytes);
-    }
-    this.server.turnEnd.end();
-    this.clock.pass();
-  }
-}
-
-/** A peer that has asked for much, and is known for it. */
-function greedyPeer(host: TestServer): Peer {
-  const peer = host.greeted();
-  for (let count = 0; count < modestEffortMax; count++) peer.get(2, "a");
-  peer.send().poll();
-  peer.take();
-  return peer;
-}
+import { BusyServer, greedyPeer } from "./busy-server.ts";
+import { TestServer } from "./harness.ts";
 
 describe("beside peers that flood", () => {
   for (const count of [1, 10, 300]) {
@@ -133,6 +99,39 @@ describe("beside peers that flood", () => {
     expect([...flooders, modest].map((peer) => peer.ids())).toEqual([[], [], [], [3]]);
     host.clock.poll();
     expect(flooders.map((peer) => peer.ids())).toEqual([[3], [3], [3]]);
+  });
+
+  // A large value was a put like any other: 50 MB a second were modest, and filled each group before small ones came.
+  test("whoever writes large values is greedy, too, and small writes are taken beside it", () => {
+    const host = new TestServer();
+    const [small, large] = [greedyPeer(host), host.greeted()];
+    const value = "x".repeat(2 * sharedGroupBytesMax);
+    const write = () => large.put(2, "large", value).send();
+    const { put } = host.store;
+    host.store.put = function (...words) {
+      put.apply(this, words);
+      if (this.calls.at(-1) === "put large") this.groupIsLarge = true;
+    };
+    const advance = () => {
+      host.store.groupIsLarge = false;
+      host.store.advance();
+    };
+    for (let count = 0; count < 10; count++) {
+      write();
+      advance();
+      host.clock.advance(2);
+    }
+    for (let count = 0; count < 500; count++) small.put(9, "small", "1");
+    write();
+    small.send();
+    for (let cycle = 0; cycle < 1_000; cycle++) {
+      advance();
+      host.clock.advance(2);
+      // Its next one is there before those who wait have their turns.
+      write();
+      host.clock.pass();
+    }
+    expect(host.store.calls.filter((call) => call === "put small")).toHaveLength(500);
   });
 
   // Whoever had filled a group came first again: of six writers one wrote everything.

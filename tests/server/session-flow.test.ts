@@ -285,3 +285,31 @@ test("frames that are not whole have a total, past which one that holds much of 
   expect([modest, greedy, late].map(({ wire }) => wire.isClosed)).toEqual([false, true, false]);
   expect(host.server.stats()).toMatchObject({ connections: 2, connectionsEvicted: 1, inputBytes: 48 * KiB });
 });
+
+// Of a thousand that were read in one turn, nothing was counted until its end if each had a small answer to send, too.
+describe("what a peer holds is counted before the next one is read, also behind an answer that waits for the turn's end:", () => {
+  const limits = { inputBytesTotalMax: 1024 * KiB, outputBytesTotalMax: 1024 * KiB };
+  const held = 200 * KiB;
+
+  test("answers that wait for durability", () => {
+    const host = new TestServer(limits);
+    host.greeted().put(2, "a", "x".repeat(held)).send();
+    const peers = Array.from({ length: 50 }, () => host.greeted().ping(3).get(4, "a"));
+    for (const [index, peer] of peers.entries()) {
+      peer.session!.receive(peer.bytes());
+      const outputBytes = peers.reduce((sum, { session }) => sum + session!.outgoing.outputBytes, 0);
+      expect(outputBytes).toBeGreaterThan(Math.min(index, 3) * held);
+      expect(outputBytes).toBeLessThan(limits.outputBytesTotalMax + held);
+    }
+  });
+
+  test("unfinished frames", () => {
+    const host = new TestServer(limits);
+    const peers = Array.from({ length: 50 }, () => host.greeted().ping(3));
+    for (const peer of peers) {
+      peer.session!.receive(Buffer.concat([peer.bytes(), unfinishedFrame(held)]));
+      expect(host.server.statistics.inputBytes).toBeLessThanOrEqual(limits.inputBytesTotalMax);
+    }
+    expect(host.server.stats()).toMatchObject({ inputBytes: 5 * held, connectionsEvicted: 45 });
+  });
+});
