@@ -190,8 +190,9 @@ export const outputShareMax = 1 / 64;
 export const outputRoomMin = 1 / 128;
 
 /**
- * What all connections together have sent of frames that are not whole: past it, the oldest large ones are closed. It
- * leaves room for fifteen of the largest frames at once, and far more than enough for any usual ones.
+ * What all connections together have sent that was not taken, mostly of frames that are not whole: past it, the
+ * oldest large ones are closed. It leaves room for fifteen of the largest frames at once, and far more than enough
+ * for any usual ones.
  */
 export const inputBytesTotalMax = 512 * MiB;
 

@@ -29,7 +29,7 @@ export interface ServeOptions {
   sync?: SyncOption;
   /** A file of the log that would grow past this is ended, and the next one begun. Bytes; default 32 MiB. */
   segmentBytesMax?: number;
-  /** Memory for blocks of tables that were read, kept for the next read. Bytes; default 64 MiB. */
+  /** Memory for blocks of tables that were read, kept for the next read. Bytes; default 128 MiB. */
   cacheBytesMax?: number;
   /** Listens where other machines can connect. There is no authentication yet. Default: false. */
   allowRemote?: boolean;
