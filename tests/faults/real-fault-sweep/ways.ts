@@ -133,7 +133,9 @@ export type Outcome = (typeof outcomes)[number];
 /** What may come of it for whoever uses the store. */
 export function outcomesAllowed(cell: Cell, way: Way): readonly Outcome[] {
   if (cell.kind === "close" || isBegunAgain(cell, way)) return ["unnoticed"];
-  if (isNoRoom(way) && partOf(cell.path) === "tables" && cell.kind !== "mkdir") {
+  // Who opens a file to read it needs no room; but a thread's n-th call may be another one than was meant.
+  const isWritten = cell.kind !== "mkdir" && (cell.kind !== "openat" || cell.creates);
+  if (isNoRoom(way) && partOf(cell.path) === "tables" && isWritten) {
     // A flush or a merge begins anew, with other files, once there is room. A start has no time to wait.
     return way.spread === "once" ? ["unnoticed", "waited for room"] : outcomes;
   }
