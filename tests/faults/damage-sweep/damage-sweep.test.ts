@@ -48,13 +48,15 @@ test.each(stores)("damage of any kind to any file of a store that was %s %s", as
 
 const isLoss = (outcome: Outcome) => outcome !== "identical" && outcome !== "refused";
 
-describe("the sweep finds out", () => {
-  // Which damage comes first is drawn: mostly one that shows a changed value, in one run of twelve another.
-  const checks: [what: string, found: RegExp, change: SourceChange][] = [
+describe("the sweep reports silent damage", () => {
+  // Which damage comes first is drawn: mostly one that shows a changed value. Where it was another, which is no less a
+  // violation, other damages are drawn.
+  const runsMax = 4;
+  const checks: [what: string, other: RegExp, change: SourceChange][] = [
     [
       "blocks of tables",
       // A flipped length leads the decoder astray, and it stumbles behind the place.
-      /: (silent change: |\S+\.table:\d+ is blamed for byte \d+)/,
+      /: \S+\.table:\d+ is blamed for byte \d+/,
       {
         file: "src/table/table-file.ts",
         from: "if (!isBlockIntact(bytes, seedAt(this.#checksumSeed, offset)))",
@@ -64,7 +66,7 @@ describe("the sweep finds out", () => {
     [
       "groups of the log",
       // What a flip in a shadowed version changes is never shown, and nobody but a checksum could find it.
-      /: (silent change: |check does not see that a byte is another)/,
+      /: check does not see that a byte is another/,
       {
         file: "src/wal/segment-walk.ts",
         from: "if (crc32c(segment.subarray(payloadStart, payloadEnd)) !== group.payloadChecksum)",
@@ -72,19 +74,22 @@ describe("the sweep finds out", () => {
       },
     ],
   ];
-  test.each(checks)("when the checksums of %s are not compared", async (_what, found, change) => {
+  test.each(checks)("once the checksums of %s are not compared", async (_what, other, change) => {
     using copy = changedSource([change], ["src", "client", "tests"]);
+    let found = await sweepIn(copy.path);
+    for (let runs = 1; runs < runsMax && other.test(found.report); runs++) found = await sweepIn(copy.path);
+    expect(found).toEqual({ exitCode: 1, report: expect.stringContaining("silent change: ") });
+  });
+
+  async function sweepIn(directory: string): Promise<{ exitCode: number; report: string }> {
     const child = Bun.spawn([process.execPath, "tests/faults/damage-sweep/long.ts", "--each", "300"], {
-      cwd: copy.path,
+      cwd: directory,
       // What it saves of the failure goes with the copy.
-      env: { ...process.env, TMPDIR: copy.path },
+      env: { ...process.env, TMPDIR: directory },
       stdout: "ignore",
       stderr: "pipe",
     });
-    const report = await new Response(child.stderr).text();
-    expect({ exitCode: await child.exited, report }).toEqual({
-      exitCode: 1,
-      report: expect.stringMatching(found),
-    });
-  });
+    const report = await child.stderr.text();
+    return { exitCode: await child.exited, report };
+  }
 });

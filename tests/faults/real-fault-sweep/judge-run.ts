@@ -127,7 +127,7 @@ function judgeAcknowledged({ run, named, hit, way, scope, store }: RunToJudge): 
 }
 
 /** Nothing is tried again on a file where a change or a sync has failed, and a short write goes on where it stopped. */
-function judgeWhatFollowed({ run, named, way, scope }: RunToJudge, { call, cell }: NamedCall): void {
+function judgeWhatFollowed({ run, named, way }: RunToJudge, { call, cell }: NamedCall): void {
   const later = named.filter((each) => each.call.begin > call.begin && each.cell.path === cell.path);
   const again = later.find((each) => each.cell.kind === cell.kind);
   if (isBegunAgain(cell, way)) {
@@ -149,13 +149,12 @@ function judgeWhatFollowed({ run, named, way, scope }: RunToJudge, { call, cell 
   if (tried === undefined) return;
   // A job may have been on its way before the failure of another was known. It is held to what failed before it began
   // its table, and to nothing later (compaction/publish-turns.ts): so its sync is for another name.
-  const showsTables = !scope.startsWith("file");
-  const isForAnother = !showsTables || named.some((each) => isBegunBetween(each, call, tried.call));
+  const isForAnother = named.some((each) => isBegunBetween(each, call, tried.call));
   if (cell.path === "tables" && isSyncing(cell) && isForAnother) return;
   throw new Violation(`after it had failed, it tried ${nameOfCell(tried.cell)}`);
 }
 
-/** Whether a table was begun after the one call and before the other. Its file shows in the wider scopes only. */
+/** Whether a table was begun after the one call and before the other. */
 function isBegunBetween({ call, cell }: NamedCall, failed: SystemCall, tried: SystemCall): boolean {
   return cell.creates && partOf(cell.path) === "tables" && call.begin > failed.end && call.end < tried.begin;
 }

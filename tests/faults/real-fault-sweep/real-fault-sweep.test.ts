@@ -80,18 +80,19 @@ describe("the sweep finds out", () => {
   const ofManifest = "first life: pwrite64 manifest/000000000001.manifest 1, short write once";
   const inLog = (from: string, to: string) => [{ file: "src/wal/log-syncs.ts", from, to }];
   // Each thread's first sync of the log fails. Once in sixty runs the first thread makes one, too, and stops the
-  // server: what shows then is that the log went on behind bytes that a failed sync had lost ("leaves a gap").
+  // server: what shows then is that the log went on behind bytes that a failed sync had lost. It is played again.
+  const isOfTwoThreads = (said: string) => said.startsWith("Violation") && said.includes("leaves a gap");
   const bugs: [what: string, name: string, found: RegExp, changes: readonly SourceChange[]][] = [
     [
       "when a failed sync of the log is taken for a good one",
       ofLog,
-      /may only be "stopped"|leaves a gap/,
+      /may only be "stopped"/,
       inLog("await segment.sync();", "await segment.sync().catch(() => {});"),
     ],
     [
       "when a failed sync of the log is tried again",
       ofLog,
-      /may only be "stopped"|leaves a gap|after it had failed, it tried fdatasync/,
+      /may only be "stopped"|after it had failed, it tried fdatasync/,
       inLog("await segment.sync();", "await segment.sync().catch(() => segment.sync());"),
     ],
     [
@@ -111,7 +112,11 @@ describe("the sweep finds out", () => {
     testWithStrace(what, async () => {
       using copy = changedSource(changes);
       const each = (await casesOf()).find((one) => nameOf(one) === name)!;
-      expect(await tryCase(each, copy.path).catch(String)).toMatch(found);
+      const play = () => tryCase(each, copy.path).catch(String);
+      let said = await play();
+      for (let again = 0; again < 2 && !found.test(String(said)) && isOfTwoThreads(String(said)); again++)
+        said = await play();
+      expect(said).toMatch(found);
     });
   }
 });

@@ -105,6 +105,9 @@ async function tryOnce(
 function scopesFor({ cell, way }: Case): Scope[] {
   // Alone, it does not show when the program has begun, before which Bun looks around up there for itself.
   if (cell.path.startsWith("..")) return ["part", "store", "part"];
+  // For which table the directory is synced shows where the tables do.
+  if (cell.path === "tables" && isSyncing(cell))
+    return [way.spread === "once" ? "store" : "part", "part", "part", "part", "part"];
   const isJudgedByAll = isChanging(cell) || isSyncing(cell);
   if (!isJudgedByAll) return ["file", "file, apart", "part", "file", "file, apart"];
   if (way.spread === "sticky") return ["part", "file", "file, apart", "part", "file"];
