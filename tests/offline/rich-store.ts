@@ -1,5 +1,6 @@
 import { InlineRunner } from "../../src/compaction/inline-runner.ts";
 import type { Job, JobResult } from "../../src/compaction/job.ts";
+import { assert } from "../../src/lib/assert.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { randomBelow, seededRandom, type Random } from "../../src/lib/random.ts";
 import { readManifest } from "../../src/manifest/read-manifest.ts";
@@ -10,6 +11,8 @@ import { MemoryFileSystem } from "../../src/vfs/memory.ts";
 import { EngineDriver } from "../engine/engine-driver.ts";
 
 export const dataDirectory = "/data";
+
+const passesMax = 20;
 
 /** So small that a few hundred writes make several levels. */
 export const smallSizes = {
@@ -56,10 +59,15 @@ export async function makeRichStore(
   const runner = new HeldRunner(disk, systemClock);
   const second = await EngineDriver.open(disk, { ...smallSizes, random, runner });
   second.openSnapshot(3_600_000);
-  await writeRounds(second, random, 3, written);
-  await second.checkpoint();
-  runner.isHeld = true;
-  await writeRounds(second, random, 3, written);
+  // Mostly one pass makes the levels; what is drawn decides when a merge is due.
+  for (let passes = 0; passes === 0 || !hasAllLevels(disk); passes++) {
+    assert(passes < passesMax, "a rich store was written for long, and did not get its levels");
+    runner.isHeld = false;
+    await writeRounds(second, random, 3, written);
+    await second.checkpoint();
+    runner.isHeld = true;
+    await writeRounds(second, random, 3, written);
+  }
   const killed = disk.crash({ unsynced: "kept" });
   const closing = second.engine.close();
   runner.isHeld = false;
@@ -70,6 +78,12 @@ export async function makeRichStore(
   lock.write(encodeHolder(4711), 0);
   lock.close();
   return left;
+}
+
+/** Two levels and more below the tables that were just flushed, of which there are several. */
+function hasAllLevels(disk: MemoryFileSystem): boolean {
+  const levels = readManifest(disk, `${dataDirectory}/manifest`)!.state.tables.map(({ level }) => level);
+  return new Set(levels).size >= 3 && levels.filter((level) => level === 0).length >= 2;
 }
 
 /** What is obsolete is deleted by and by, one file at a time; here at once. */
