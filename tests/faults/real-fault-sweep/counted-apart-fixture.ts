@@ -1,12 +1,12 @@
-import * as fs from "node:fs";
 import { dirname, join } from "node:path";
-import "../../support/one-sync-thread-fixture.ts";
+import "./same-calls-fixture.ts";
 
 /**
  * Preloaded into a server when the first thread and a worker work on the same file. strace counts the calls of each
  * thread by itself, and lets the n-th of both fail, also of the one that was not meant and comes first. So the first
  * thread makes some calls on a file beside the store, which may fail as they like: from then on its counts are others.
  */
+const fs = process.getBuiltinModule("node:fs");
 const dataDirectory = process.argv[process.argv.indexOf("--data") + 1]!;
 const besideStore = join(dirname(dataDirectory), "counted-apart");
 

@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { within } from "../../support/eventually.ts";
 import { Oracle } from "../../support/oracle.ts";
 import { ServerProcess } from "../../support/server-process.ts";
-import { oneSyncThread, straceWords } from "../../support/strace.ts";
+import { straceWords } from "../../support/strace.ts";
 import { parseTrace, type SystemCall } from "../../support/trace.ts";
 import { tagOf } from "../../support/tagged-value.ts";
 import type { TagSource } from "../../support/workload.ts";
@@ -75,7 +75,7 @@ export class SweptStore {
     await using server = new ServerProcess({
       dataDirectory: this.dataDirectory,
       segmentBytesMax,
-      preload: isApart ? countedApart : oneSyncThread,
+      preload: isApart ? countedApart : sameCalls,
       under: straceWords({ output, calls, paths, ...(inject === undefined ? {} : { inject }) }),
       ...(this.root === undefined ? {} : { root: this.root }),
     });
@@ -95,6 +95,7 @@ export class SweptStore {
   }
 }
 
+const sameCalls = join(import.meta.dir, "same-calls-fixture.ts");
 const countedApart = join(import.meta.dir, "counted-apart-fixture.ts");
 
 /** So many calls of each of these kinds it makes on that. */

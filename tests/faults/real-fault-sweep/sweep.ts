@@ -20,8 +20,6 @@ import {
 /** One fault at one call of one life. */
 export interface Case extends ReferenceCall {
   readonly way: Way;
-  /** Every run makes this call: it can be met at once. */
-  readonly isSteady: boolean;
 }
 
 let reference: Promise<Reference> | undefined;
@@ -33,11 +31,8 @@ export function referenceOf(): Promise<Reference> {
 
 /** Every call of both lives, in every way in which it can fail. */
 export async function casesOf(): Promise<Case[]> {
-  const { calls, unsteady } = await referenceOf();
-  return calls.flatMap((call) => {
-    const isSteady = !unsteady.has(call);
-    return waysToFail(call.cell).map((way) => ({ ...call, way, isSteady }));
-  });
+  const { calls } = await referenceOf();
+  return calls.flatMap((call) => waysToFail(call.cell).map((way) => ({ ...call, way })));
 }
 
 /** By which a case is known, today and tomorrow. */
@@ -46,15 +41,15 @@ export function nameOf({ life, cell, way }: Case): string {
 }
 
 export interface Judged {
-  /** Undefined: the call was not met, for this server did not make it. What it did was judged all the same. */
+  /** Undefined: another call was met than was meant, each time. What came of it was judged all the same. */
   readonly outcome: Outcome | undefined;
   readonly restarts: number;
 }
 
 /**
- * Plays the life with the fault, and restarts it on a disk that is well; throws if anything promised was broken. Syncs
- * and requests fall a little differently each time, so that another call may be met than was meant: then once more,
- * and at last with nothing counted but the calls on the very file.
+ * Plays the life with the fault, and restarts it on a disk that is well; throws if anything promised was broken. Two
+ * threads may make calls of a kind in either order, so that another call may be met than was meant: then once more, and
+ * at last with nothing counted but the calls on the very file.
  */
 export async function tryCase(each: Case, root?: string): Promise<Judged> {
   let restarts = 0;
