@@ -6,7 +6,8 @@ import { cacheBytesMaxDefault, segmentBytesMaxDefault } from "../lib/limits.ts";
 import { assertLocal, formatAddress, listenDefault, parseListenAddress } from "../server/listen-address.ts";
 import type { LogFields, Logger } from "../server/logger.ts";
 import { isCorruption } from "../offline/store-report.ts";
-import { parseSync, serve, type Server, type SyncOption } from "../server/serve.ts";
+import { resolveLimits } from "../server/server-limits.ts";
+import { parseSync, serve, type Server, type ServerLimits, type SyncOption } from "../server/serve.ts";
 import { WalCorruptionError } from "../wal/errors.ts";
 import type { FileSystem } from "../vfs/file-system.ts";
 import { parseCount } from "./arguments.ts";
@@ -56,6 +57,11 @@ export const serveCommand: Command = {
       environment: "HOLDFAST_CACHE_BYTES_MAX",
       default: String(cacheBytesMaxDefault),
     },
+    "greedy-write-rate-max": {
+      about: "bytes a second that clients who ask for much may write, beside others; else no limit",
+      value: "RATE",
+      environment: "HOLDFAST_GREEDY_WRITE_RATE_MAX",
+    },
     "allow-remote": {
       about: "listen where other machines can connect; there is no authentication yet",
       environment: "HOLDFAST_ALLOW_REMOTE",
@@ -76,12 +82,13 @@ export const serveCommand: Command = {
     const sync = given.read("sync", checkSync) ?? syncDefault;
     const segmentBytesMax = given.read("segment-bytes-max", parseCount) ?? segmentBytesMaxDefault;
     const cacheBytesMax = given.read("cache-bytes-max", parseCount) ?? cacheBytesMaxDefault;
+    const limits = given.read("greedy-write-rate-max", checkWriteRate) ?? {};
     const logger = logTo(errors, clock, !environment["NO_COLOR"]);
     const signals = new EndSignals(world);
 
     try {
       const server = await start(
-        { dataDirectory, listen, sync, segmentBytesMax, cacheBytesMax, allowRemote },
+        { dataDirectory, listen, sync, segmentBytesMax, cacheBytesMax, limits, allowRemote },
         { logger, fileSystem, clock },
       );
       if (signals.first === undefined) {
@@ -104,6 +111,7 @@ interface Settings {
   readonly sync: SyncOption;
   readonly segmentBytesMax: number;
   readonly cacheBytesMax: number;
+  readonly limits: Partial<ServerLimits>;
   readonly allowRemote: boolean;
 }
 
@@ -115,8 +123,8 @@ interface Surroundings {
 
 /** Opens the store and the port, and says what was found and what somebody should know. */
 async function start(settings: Settings, { logger, fileSystem, clock }: Surroundings): Promise<Server> {
-  const { dataDirectory, listen, sync, segmentBytesMax, cacheBytesMax, allowRemote } = settings;
-  logger.info("starting", { data: dataDirectory, listen, sync, pid: process.pid });
+  const { dataDirectory, listen, sync, segmentBytesMax, cacheBytesMax, limits, allowRemote } = settings;
+  logger.info("starting", { data: dataDirectory, listen, sync, ...limits, pid: process.pid });
   const startedMs = clock.monotonicMs();
   const store = await openEngine({
     directory: dataDirectory,
@@ -134,7 +142,7 @@ async function start(settings: Settings, { logger, fileSystem, clock }: Surround
     logger.warn("a crash can take back writes that were acknowledged", { sync, instead: "--sync always" });
   }
   for (const note of platformNotes(fileSystem, dataDirectory, process.platform)) logger.warn(note);
-  return await serve({ store, listen, allowRemote, logger, clock });
+  return await serve({ store, listen, limits, allowRemote, logger, clock });
 }
 
 async function serveUntilTheEnd(
@@ -202,6 +210,12 @@ function checkListen(text: string, allowRemote: boolean): string {
     throw new UsageError(`${error.message}; here that is the flag --allow-remote`, { cause: error });
   }
   return text;
+}
+
+function checkWriteRate(text: string): Partial<ServerLimits> {
+  const limits = { greedyWriteBytesPerSecondMax: parseCount(text) };
+  resolveLimits(limits);
+  return limits;
 }
 
 function checkSync(text: string): SyncOption {

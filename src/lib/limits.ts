@@ -81,6 +81,8 @@ export const pendingBytesMax = 64 * MiB;
  * While modest sessions are about, greedy ones bring no more then.
  */
 export const sharedGroupBytesMax = 64 * KiB;
+/** And so much a second, if the operator sets it: a fleet of honest writers would be held to it, too. This is none. */
+export const greedyWriteBytesPerSecondMax = Number.MAX_SAFE_INTEGER;
 
 /** Mode "batch": whoever lets a minute of writes wait for a sync wants mode "none". */
 export const batchDelayMsMax = 60_000;
@@ -202,17 +204,11 @@ export const turnMsMax = 2;
 /** So long one modest session may work at once while there are others: a few dozen requests. */
 export const modestMsMax = 0.1;
 
-/**
- * Whoever asks for more at once than so many turns in a row can serve is greedy, until so many in a row have served all
- * that it asked for.
- */
+/** Whoever asks for more than so many turns in a row can serve is greedy, until so many in a row served all of it. */
 export const modestTurnsMax = 2;
 export const wholeTurnsMin = 4;
 
-/**
- * So long all greedy sessions together work in one pass of the event loop while there are modest ones, who wait for it:
- * little beside a sync, and fifty times what it costs to look whether anybody came.
- */
+/** So long all greedy ones together work in a pass while modest ones wait for it: fifty times what a look costs. */
 export const greedyMsMax = 0.25;
 
 /**
@@ -321,6 +317,9 @@ export const frameGraceMs = 10_000;
 
 /** After its grace a frame must have come at least this fast: bytes one at a time hold memory for ever. */
 export const frameBytesPerSecondMin = 1 * KiB;
+
+/** Whoever has busier ones before it for so long has timed out: what it sent is let go (write-allowance.ts). */
+export const heldWriteDeadlineMs = 30_000;
 
 /** A connection that was ended stays half open for so long: its last words are read before a reset eats them. */
 export const lingerDeadlineMs = 2_000;

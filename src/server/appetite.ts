@@ -46,15 +46,17 @@ export class Appetite {
   /**
    * Whether it asks for more than a modest one would. A turn begins. Of a thousand that flood each is served so
    * little, and so seldom, that by its effort it would be modest; but its turns are never long enough, only the last
-   * one of a chunk is. So it takes a few that are, one after the other, until that is forgotten.
+   * one of a chunk is. So it takes a few that are, one after the other, until that is forgotten. And who was greedy
+   * stays so while a write of its is held: to wait is not to ask for less.
    */
-  isGreedy(nowMs: number): boolean {
+  isGreedy(nowMs: number, holdsWrite: boolean): boolean {
     const demand = this.#demand;
     demand.look(nowMs);
     this.#effortAtLook = this.#work.effort;
     this.#outputAtLook = this.#output.outputBytes;
     const passed = demand.interval - this.#interval;
-    this.wasGreedy = this.#isEndless || this.#effort / 2 ** passed > demand.modestEffort;
+    const asksForMuch = this.#isEndless || this.#effort / 2 ** passed > demand.modestEffort;
+    this.wasGreedy = asksForMuch || (holdsWrite && this.wasGreedy);
     return this.wasGreedy;
   }
 

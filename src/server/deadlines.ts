@@ -1,10 +1,10 @@
+import { ProtocolError } from "../protocol/protocol-error.ts";
+import { status } from "../protocol/status.ts";
 import type { ServerLimits } from "./server-limits.ts";
 
-/** What a peer was too slow at. */
+/** What a peer was too slow at, as it is told. */
 export interface MissedDeadline {
-  readonly reason: string;
-  readonly limit: number;
-  readonly actual: number;
+  readonly error: ProtocolError;
   /** It takes nothing, so nothing can be told to it either. */
   readonly isDeaf: boolean;
 }
@@ -38,6 +38,7 @@ export class Deadlines {
   #requestsTaken = 0;
   #busyMs: number;
   #frameMs = 0;
+  #writeMs: number;
   #frameIsUnfinished = false;
   #frameBytesAtFirst = 0;
   #bytesTaken = 0;
@@ -50,13 +51,14 @@ export class Deadlines {
     this.#connectedMs = nowMs;
     this.#busyMs = nowMs;
     this.#takenMs = nowMs;
+    this.#writeMs = nowMs;
   }
 
   /**
    * The deadline that this peer has missed, if it has. `unfinishedBytes`: of the frame that is unfinished; 0 when there is
-   * none, or when it is us who don't read.
+   * none, or when it is us who don't read. `isRationed`: it has a write that waits for the allowance of greedy ones.
    */
-  sweep(nowMs: number, unfinishedBytes: number): MissedDeadline | undefined {
+  sweep(nowMs: number, unfinishedBytes: number, isRationed: boolean): MissedDeadline | undefined {
     const { requestsTaken } = this.#incoming;
     const hasRequested = requestsTaken !== this.#requestsTaken;
     this.#requestsTaken = requestsTaken;
@@ -64,6 +66,7 @@ export class Deadlines {
       this.#checkOutput(nowMs) ??
       this.#checkHello(nowMs) ??
       this.#checkFrame(nowMs, unfinishedBytes, hasRequested) ??
+      this.#checkWrite(nowMs, isRationed && !hasRequested) ??
       this.#checkIdle(nowMs, unfinishedBytes, hasRequested)
     );
   }
@@ -77,12 +80,12 @@ export class Deadlines {
       return undefined;
     }
     const limit = this.#limits.outputDeadlineMs;
-    return missed("it took nothing of its answers for", nowMs - this.#takenMs, limit, true);
+    return late("it took nothing of its answers for", nowMs - this.#takenMs, limit, true);
   }
 
   #checkHello(nowMs: number): MissedDeadline | undefined {
     if (!this.#incoming.isGreeting) return undefined;
-    return missed("it said no hello for", nowMs - this.#connectedMs, this.#limits.helloDeadlineMs);
+    return late("it said no hello for", nowMs - this.#connectedMs, this.#limits.helloDeadlineMs);
   }
 
   #checkFrame(nowMs: number, unfinishedBytes: number, hasRequested: boolean): MissedDeadline | undefined {
@@ -97,21 +100,35 @@ export class Deadlines {
       const limit = this.#limits.frameBytesPerSecondMin;
       const actual = Math.floor(((unfinishedBytes - this.#frameBytesAtFirst) * 1000) / elapsedMs);
       const reason = `its frame came at ${actual} bytes a second, and ${limit} are the least`;
-      if (actual < limit) return { reason, limit, actual, isDeaf: false };
+      if (actual < limit) return missed(reason, limit, actual, false);
     }
-    return missed("its frame was unfinished for", elapsedMs, this.#limits.frameDeadlineMs);
+    return late("its frame was unfinished for", elapsedMs, this.#limits.frameDeadlineMs);
+  }
+
+  /**
+   * Others came before it for so long that its caller has given up; and a peer that is gone is not noticed while it is
+   * not read from. So what it has sent is let go.
+   */
+  #checkWrite(nowMs: number, isWaiting: boolean): MissedDeadline | undefined {
+    if (!isWaiting) this.#writeMs = nowMs;
+    return late("its write waited for", nowMs - this.#writeMs, this.#limits.heldWriteDeadlineMs);
   }
 
   /** Whoever waits for an answer, takes one, or sends a frame is not idle, however long that takes. */
   #checkIdle(nowMs: number, unfinishedBytes: number, hasRequested: boolean): MissedDeadline | undefined {
     const { inFlight, unsentBytes } = this.#outgoing;
     if (hasRequested || inFlight + unsentBytes + unfinishedBytes > 0) this.#busyMs = nowMs;
-    return missed("it asked for nothing for", nowMs - this.#busyMs, this.#limits.idleDeadlineMs);
+    return late("it asked for nothing for", nowMs - this.#busyMs, this.#limits.idleDeadlineMs);
   }
 }
 
-function missed(what: string, elapsedMs: number, limit: number, isDeaf = false): MissedDeadline | undefined {
+function late(what: string, elapsedMs: number, limit: number, isDeaf = false): MissedDeadline | undefined {
   if (elapsedMs <= limit) return undefined;
   const actual = Math.round(elapsedMs);
-  return { reason: `${what} ${actual} ms, and ${limit} are the most`, limit, actual, isDeaf };
+  return missed(`${what} ${actual} ms, and ${limit} are the most`, limit, actual, isDeaf);
+}
+
+function missed(reason: string, limit: number, actual: number, isDeaf: boolean): MissedDeadline {
+  const message = `Cannot keep the connection: ${reason}; connect again`;
+  return { error: new ProtocolError(status.LIMIT_EXCEEDED, message, [limit, actual]), isDeaf };
 }

@@ -10,10 +10,12 @@ export interface ServerLimits extends HelloLimits {
   readonly inputBytesTotalMax: number;
   readonly connectionsMax: number;
   readonly evictionsPerSecond: number;
+  readonly greedyWriteBytesPerSecondMax: number;
   readonly helloDeadlineMs: number;
   readonly frameDeadlineMs: number;
   readonly frameGraceMs: number;
   readonly frameBytesPerSecondMin: number;
+  readonly heldWriteDeadlineMs: number;
   readonly outputDeadlineMs: number;
   readonly lingerDeadlineMs: number;
   readonly drainGraceMs: number;
@@ -35,10 +37,12 @@ const defaults: ServerLimits = {
   inputBytesTotalMax: limits.inputBytesTotalMax,
   connectionsMax: limits.connectionsMax,
   evictionsPerSecond: limits.evictionsPerSecond,
+  greedyWriteBytesPerSecondMax: limits.greedyWriteBytesPerSecondMax,
   helloDeadlineMs: limits.helloDeadlineMs,
   frameDeadlineMs: limits.frameDeadlineMs,
   frameGraceMs: limits.frameGraceMs,
   frameBytesPerSecondMin: limits.frameBytesPerSecondMin,
+  heldWriteDeadlineMs: limits.heldWriteDeadlineMs,
   idleDeadlineMs: limits.idleDeadlineMs,
   outputDeadlineMs: limits.outputDeadlineMs,
   lingerDeadlineMs: limits.lingerDeadlineMs,

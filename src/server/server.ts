@@ -93,7 +93,7 @@ export class RunningServer implements Server, SessionHost {
     this.store = store;
     this.clock = clock;
     this.turnEnd = turnEnd ?? new TurnEnd(clock);
-    this.turns = new Turns(clock, this.turnEnd);
+    this.turns = new Turns(clock, this.turnEnd, limits.greedyWriteBytesPerSecondMax);
     this.limits = limits;
     this.request = new RequestDecoder(limits);
     this.hello = {

@@ -4,8 +4,6 @@ import type { Clock } from "../lib/clock.ts";
 import type { HoldfastError } from "../lib/errors.ts";
 import { sharedSendBytesMax, turnInputBytesMax, turnOutputBytesMax } from "../lib/limits.ts";
 import { connectionId } from "../protocol/opcodes.ts";
-import { ProtocolError } from "../protocol/protocol-error.ts";
-import { status } from "../protocol/status.ts";
 import { Appetite } from "./appetite.ts";
 import { Deadlines } from "./deadlines.ts";
 import type { Leaver } from "./farewells.ts";
@@ -14,6 +12,7 @@ import { ResponseQueue, type QueueHost } from "./response-queue.ts";
 import type { TurnEnd, TurnEnder } from "./turn-end.ts";
 import type { Turns, TurnTaker } from "./turns.ts";
 import type { Wire } from "./wire.ts";
+import type { Rationed } from "./write-allowance.ts";
 
 /** What the sessions of a server share, and whom they tell of their end. */
 export interface SessionHost extends IntakeHost, QueueHost {
@@ -45,10 +44,10 @@ export interface SessionHost extends IntakeHost, QueueHost {
  *
  * Whoever is sent away may first be *detained* (farewells.ts): the wire is paused, and no byte leaves until it may go.
  * While it is open, a session may be *stalled*: as many requests as the peer may have in flight are unanswered, as
- * many bytes as it may leave unread wait for it, or its next request is a write and the store is congested. It takes no
- * request then, and the wire is paused, until half of that room is free again, and the store has room: whoever only
- * reads never waits for writes. It may have to *wait for its turn* (turns.ts), because it asks for much and others are
- * there: it takes no request until it is called.
+ * many bytes as it may leave unread wait for it, or its next request is a write, and the store is congested or the
+ * allowance spent (write-allowance.ts). It takes no request then, and the wire is paused, until half of that room is
+ * free again, and its write may go on: whoever only reads never waits for writes. Whoever asks for much beside others
+ * may have to *wait for its turn* (turns.ts): it takes no request until it is called.
  *
  * Invariants:
  *  1. Requests are handed to the store in the order in which they came, each exactly once, none while stalled.
@@ -58,9 +57,9 @@ export interface SessionHost extends IntakeHost, QueueHost {
  *     plus the one answer that went past it.
  *  5. The wire is paused if and only if the session is detained, or is open, and stalled, or waits for its turn and has
  *     received more than turnInputBytesMax that it did not take.
- *  6. While something waits for the store's next advance, one awaitAdvance is registered, or its turn is due.
+ *  6. While something waits, it is called: by the one awaitAdvance that is registered, its turn, or the allowance.
  */
-export class Session implements AdvanceWaiter, TurnEnder, TurnTaker, Leaver {
+export class Session implements AdvanceWaiter, Rationed, TurnEnder, TurnTaker, Leaver {
   readonly #host: SessionHost;
   readonly #wire: Wire;
   readonly #queue: ResponseQueue;
@@ -69,6 +68,7 @@ export class Session implements AdvanceWaiter, TurnEnder, TurnTaker, Leaver {
   readonly #appetite: Appetite;
   #state: "open" | "finishing" | "lingering" | "closed" = "open";
   #isStalled = false;
+  #isRationed = false;
   #isPaused = false;
   #awaitsAdvance = false;
   #awaitsPoll = false;
@@ -104,7 +104,7 @@ export class Session implements AdvanceWaiter, TurnEnder, TurnTaker, Leaver {
   /** The wire, which was full, takes bytes again. */
   drained(): void {
     this.#queue.drained();
-    this.#workOrWait();
+    this.goOn();
   }
 
   /** The peer sends nothing more. What it sent is still answered. */
@@ -126,7 +126,17 @@ export class Session implements AdvanceWaiter, TurnEnder, TurnTaker, Leaver {
   /** The store's ackableSeq advanced. */
   advanced(): void {
     this.#awaitsAdvance = false;
-    this.#workOrWait();
+    this.goOn();
+  }
+
+  /**
+   * What it waited for has come. A thousand that flood have a thousand answers to send then, and modest ones must not
+   * wait for all of them: so these go on in their turns.
+   */
+  goOn(): void {
+    if (this.#state !== "open" || !this.#host.turns.isShared(this.#appetite.wasGreedy)) return this.#work();
+    this.#queue.isCut ||= this.#queue.unsentBytes > 0;
+    this.#awaitTurn();
   }
 
   /** It waited for its turn, and may work until then. */
@@ -151,7 +161,6 @@ export class Session implements AdvanceWaiter, TurnEnder, TurnTaker, Leaver {
 
   // --- What the server tells -------------------------------------------------------------------------------
 
-  /** Looks at the deadlines. */
   sweep(nowMs: number): void {
     if (this.#state === "closed" || this.#isDetained) return;
     if (this.#state === "lingering") {
@@ -159,14 +168,12 @@ export class Session implements AdvanceWaiter, TurnEnder, TurnTaker, Leaver {
       return;
     }
     const isOurs = this.#isStalled || this.#awaitsTurn || this.#state !== "open";
-    const missed = this.#deadlines.sweep(nowMs, isOurs ? 0 : this.#intake.bufferedBytes);
+    const missed = this.#deadlines.sweep(nowMs, isOurs ? 0 : this.#intake.bufferedBytes, this.#isRationed);
     if (missed === undefined) return;
-    const message = `Cannot keep the connection: ${missed.reason}; connect again`;
-    const error = new ProtocolError(status.LIMIT_EXCEEDED, message, [missed.limit, missed.actual]);
-    if (missed.isDeaf) this.evict(error);
+    if (missed.isDeaf) this.evict(missed.error);
     else if (this.#state === "open") {
-      this.#sendAway(error);
-      this.finish(error);
+      this.#sendAway(missed.error);
+      this.finish(missed.error);
     }
   }
 
@@ -215,8 +222,6 @@ export class Session implements AdvanceWaiter, TurnEnder, TurnTaker, Leaver {
     this.#wire.terminate();
   }
 
-  // --- What it shows ---------------------------------------------------------------------------------------
-
   /** Whether the hello is still to come. */
   get isGreeting(): boolean {
     return this.#intake.isGreeting;
@@ -258,13 +263,6 @@ export class Session implements AdvanceWaiter, TurnEnder, TurnTaker, Leaver {
     }
   }
 
-  /** A thousand that flood have a thousand answers to send now, and modest ones must not wait for all of them. */
-  #workOrWait(): void {
-    if (this.#state !== "open" || !this.#host.turns.isShared(this.#appetite.wasGreedy)) return this.#work();
-    this.#queue.isCut ||= this.#queue.unsentBytes > 0;
-    this.#awaitTurn();
-  }
-
   #flush(): void {
     const queue = this.#queue;
     const isLarge = queue.unsentBytes > sharedSendBytesMax && this.#host.turns.isShared(true);
@@ -277,16 +275,18 @@ export class Session implements AdvanceWaiter, TurnEnder, TurnTaker, Leaver {
   #takeRequests(): void {
     if (this.#turnEndMs !== undefined) this.#isPassedOver = this.#intake.holdsWrite;
     if (this.#isStalled && !this.#hasRoomAgain()) return;
-    const { clock, isDraining, turns } = this.#host;
+    const { clock, isDraining, store, turns } = this.#host;
     if (this.#awaitsTurn && !isDraining) return;
     const nowMs = clock.monotonicMs();
-    const isGreedy = this.#appetite.isGreedy(nowMs);
+    const isGreedy = this.#appetite.isGreedy(nowMs, this.#intake.holdsWrite);
     // Strangers that come and go by the thousand must not keep those who stay from their turns.
     const isShared = isGreedy || this.isGreeting;
     const endMs = isDraining ? Infinity : (this.#turnEndMs ?? turns.admit(isShared, nowMs));
     if (endMs === undefined) return this.#awaitTurn();
     this.#intake.pendingBytesMax = turns.pendingBytesMax(isGreedy, nowMs);
+    const { pendingBytes } = store;
     this.#takeUntil(endMs);
+    if (isGreedy) turns.wrote(store.pendingBytes - pendingBytes, nowMs);
     const isCut = this.#awaitsTurn || (this.#isStalled && this.#intake.bufferedBytes > 0);
     if (!this.#appetite.count(isCut)) return;
     this.#isPassedOver = false;
@@ -329,8 +329,11 @@ export class Session implements AdvanceWaiter, TurnEnder, TurnTaker, Leaver {
     this.#pause(isHeldBack || (this.#awaitsTurn && this.#intake.bufferedBytes > turnInputBytesMax));
     // In a turn of its own: a peer that reads as fast as we answer must not keep all others waiting.
     if (queue.isCut || (isHeldBack && this.#hasRoomAgain())) this.#awaitTurn();
-
-    if ((queue.isWaiting || (isHeldBack && this.#intake.awaitsStore)) && !this.#awaitsAdvance) {
+    const isHeld = isHeldBack && this.#intake.awaitsStore;
+    const { bufferedBytes } = this.#intake;
+    const mayBeRationed = isHeld && this.#appetite.wasGreedy;
+    this.#isRationed = mayBeRationed && this.#host.turns.isRationed(this, bufferedBytes, this.#isPassedOver);
+    if ((queue.isWaiting || (isHeld && !this.#isRationed)) && !this.#awaitsAdvance) {
       this.#awaitsAdvance = true;
       this.#host.store.awaitAdvance(this);
     }

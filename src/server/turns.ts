@@ -2,6 +2,7 @@ import { assert } from "../lib/assert.ts";
 import type { Clock } from "../lib/clock.ts";
 import {
   greedyMsMax,
+  greedyWriteBytesPerSecondMax,
   modestMemoryMs,
   modestMsMax,
   modestVisitsMin,
@@ -13,6 +14,7 @@ import {
 import { Demand } from "./demand.ts";
 import type { TurnEnd } from "./turn-end.ts";
 import { TurnQueue } from "./turn-queue.ts";
+import { WriteAllowance, type Rationed } from "./write-allowance.ts";
 
 /** Who has requests to be taken, and waits until it is its turn. */
 export interface TurnTaker {
@@ -40,6 +42,8 @@ export interface TurnTaker {
  * modest one's write is on its way to the disk before the greedy ones go on. And in each of their passes one greedy
  * session is served at least, whatever the modest ones have left of the budget: so these never starve.
  *
+ * What greedy ones write costs modest ones more than time of the event loop: write-allowance.ts can limit that, too.
+ *
  * Invariants:
  *  1. Whoever waits gets its turn, once a call of `add`, and in their order: modest ones before greedy ones, and of these
  *     first whoever was passed over.
@@ -48,13 +52,14 @@ export interface TurnTaker {
  */
 export class Turns {
   readonly demand: Demand;
-  readonly #clock: Pick<Clock, "monotonicMs" | "afterPoll">;
+  readonly #clock: Pick<Clock, "monotonicMs" | "afterPoll" | "schedule">;
   readonly #turnEnd: TurnEnd;
   readonly #greedy = new TurnQueue<TurnTaker>();
   /** They asked for more at once than is done at once, and are called before the greedy ones. */
   readonly #modest = new TurnQueue<TurnTaker>();
   /** Greedy ones whose last turn was for nothing, because others had filled the group: called before the others. */
   readonly #passedOver = new TurnQueue<TurnTaker>();
+  readonly #allowance: WriteAllowance;
   /** When the first greedy session of this pass was let in; undefined: none was. */
   #passMs: number | undefined;
   #isEndDue = false;
@@ -66,10 +71,15 @@ export class Turns {
   #isCrowded = false;
   #hasYielded = false;
 
-  constructor(clock: Pick<Clock, "monotonicMs" | "afterPoll">, turnEnd: TurnEnd) {
+  constructor(
+    clock: Pick<Clock, "monotonicMs" | "afterPoll" | "schedule">,
+    turnEnd: TurnEnd,
+    writeBytesPerSecondMax = greedyWriteBytesPerSecondMax,
+  ) {
     this.demand = new Demand(clock.monotonicMs());
     this.#clock = clock;
     this.#turnEnd = turnEnd;
+    this.#allowance = new WriteAllowance(clock, writeBytesPerSecondMax, (nowMs) => this.#hasModest(nowMs));
   }
 
   /** Sessions that wait for their turn. */
@@ -94,9 +104,28 @@ export class Turns {
     return isGreedy && this.#hasModest(this.#clock.monotonicMs());
   }
 
-  /** Whoever is greedy adds nothing to a large group of the log while there are modest ones, who would wait for it. */
+  /**
+   * Whoever is greedy adds nothing to a large group of the log while there are modest ones, who would wait for it; and
+   * nothing at all once the allowance of all greedy ones is spent.
+   */
   pendingBytesMax(isGreedy: boolean, nowMs: number): number {
-    return isGreedy && this.#hasModest(nowMs) ? sharedGroupBytesMax : pendingBytesMax;
+    if (!isGreedy || !this.#hasModest(nowMs)) return pendingBytesMax;
+    return this.#allowance.isSpent(nowMs) ? -1 : sharedGroupBytesMax;
+  }
+
+  /** A greedy session wrote so much in its turn. */
+  wrote(bytes: number, nowMs: number): void {
+    this.#allowance.spend(bytes, nowMs);
+  }
+
+  /**
+   * Whether a greedy session whose write is held, among `bytes` of requests, has to wait for the allowance: then that
+   * calls it.
+   */
+  isRationed(session: Rationed, bytes: number, isPassedOver: boolean): boolean {
+    const isRationed = this.#allowance.isSpent(this.#clock.monotonicMs());
+    if (isRationed) this.#allowance.wait(session, bytes, isPassedOver);
+    return isRationed;
   }
 
   /** A modest session got all that it had asked for. */

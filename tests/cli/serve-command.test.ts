@@ -337,6 +337,38 @@ describe("settings", () => {
     await serving.end();
   });
 
+  test("--greedy-write-rate-max holds a busy writer back while another client is there, and no longer", async () => {
+    const serving = new Serving({}, ["--greedy-write-rate-max", "1"]);
+    const url = await serving.url();
+    await using quiet = await connect(url);
+    await using busy = await connect(url);
+    let isThere = true;
+    const visiting = (async () => {
+      while (isThere) await Promise.all([quiet.get("a"), Bun.sleep(2)]);
+    })();
+    const puts: Promise<unknown>[] = [];
+    let answered = 0;
+    // Without a limit they are answered as quickly as they are asked.
+    while (puts.length - answered < 1_000 && puts.length < 16_000) {
+      const slice = Array.from({ length: 50 }, () => busy.put("b", "x".repeat(1_000)).then(() => answered++));
+      puts.push(...slice);
+      await Bun.sleep(2);
+    }
+    expect(puts.length - answered).toBeGreaterThanOrEqual(1_000);
+    isThere = false;
+    await visiting;
+    await Promise.all(puts);
+    expect(serving.log[0]).toMatchObject({ greedyWriteBytesPerSecondMax: 1 });
+    await serving.end();
+  });
+
+  test("--greedy-write-rate-max of nothing at all is refused before the store is touched", async () => {
+    const serving = new Serving({}, ["--greedy-write-rate-max", "0"]);
+    expect(await serving.ended).toBe(2);
+    expect(serving.world.errors.text).toContain("from 1 to 9007199254740991 (from --greedy-write-rate-max)");
+    expect(serving.world.fileSystem.exists("/data")).toBe(false);
+  });
+
   test("--allow-remote lets others connect", async () => {
     const world = new MemoryWorld();
     const ended = runCommandLine(["serve", "--data", "/d", "--listen", "0.0.0.0:0", "--allow-remote"], world);

@@ -62,6 +62,8 @@ export class FakeStore implements Store {
   congested = false;
   /** What waits is more than greedy sessions may add to while there are modest ones. */
   groupIsLarge = false;
+  /** The values that are written wait, until the next advance. */
+  countsBytes = false;
   /** Writes that came all the same. */
   writesWhileCongested = 0;
   /** Calls in their order, as "put a", "get b". */
@@ -78,6 +80,7 @@ export class FakeStore implements Store {
   readonly #options: FakeStoreOptions;
   readonly #faultListeners: ((fault: HoldfastError) => void)[] = [];
   #waiters: AdvanceWaiter[] = [];
+  #pendingBytes = 0;
   readonly #snapshots = new Map<number, Snapshot>();
   #snapshotIdLast = 0;
   #answers: LateAnswer[] = [];
@@ -89,7 +92,7 @@ export class FakeStore implements Store {
 
   get pendingBytes(): number {
     if (this.congested) return pendingBytesMax + 1;
-    return this.groupIsLarge ? sharedGroupBytesMax + 1 : 0;
+    return this.groupIsLarge ? sharedGroupBytesMax + 1 : this.#pendingBytes;
   }
 
   get waiterCount(): number {
@@ -99,6 +102,7 @@ export class FakeStore implements Store {
   /** Everything up to `seq` becomes durable; without one, everything there is. */
   advance(seq = this.currentSeq): void {
     this.ackableSeq = seq;
+    this.#pendingBytes = 0;
     this.#look();
     for (const waiter of this.#waiters.splice(0)) waiter.advanced();
   }
@@ -284,6 +288,7 @@ export class FakeStore implements Store {
     for (const [name, { bytes, valueStart, valueEnd, isDelete }] of writes) {
       const value = isDelete ? undefined : Buffer.from(bytes.subarray(valueStart, valueEnd));
       this.#entries.set(name, { version, value });
+      if (this.countsBytes) this.#pendingBytes += value?.length ?? 0;
     }
     this.#answer(id, replies, () => replies.written(id, version, version));
   }

@@ -1,5 +1,10 @@
 import { expect, test } from "bun:test";
-import { modestEffortMax, modestVisitsMin, sharedSendBytesMax } from "../../src/lib/limits.ts";
+import {
+  greedyWriteBytesPerSecondMax,
+  modestEffortMax,
+  modestVisitsMin,
+  sharedSendBytesMax,
+} from "../../src/lib/limits.ts";
 import { type Random, randomBelow } from "../../src/lib/random.ts";
 import { forManySeeds } from "../support/seeds.ts";
 import { BusyServer } from "./busy-server.ts";
@@ -11,6 +16,8 @@ const largeBytesMax = 2 * sharedSendBytesMax;
 const silentPassesMax = 300;
 /** So many can't be taken within those passes: whoever has nothing before all are taken is silent for too long. */
 const unansweredMax = 10_000;
+/** Small enough that greedy ones wait, large enough that each has something within those passes. */
+const writeLimits = [greedyWriteBytesPerSecondMax, 16 * 1024 ** 2, 256 * 1024 ** 2];
 
 /** A peer that never stops asking, and reads what comes but for a while now and then. */
 class Asker {
@@ -86,7 +93,8 @@ test("whatever happens to others, and to its wire, whoever goes on asking goes o
 });
 
 function oneRound(random: Random): void {
-  const host = new BusyServer({}, false);
+  const host = new BusyServer({ greedyWriteBytesPerSecondMax: writeLimits[randomBelow(random, 3)]! }, false);
+  host.store.countsBytes = true;
   const askers = Array.from({ length: 2 + randomBelow(random, 20) }, (_, index) => {
     return new Asker(host.greeted(), random, index >= modestVisitsMin / 2);
   });

@@ -15,6 +15,8 @@ export interface ServerProcessOptions {
   readonly segmentBytesMax?: number | undefined;
   /** For blocks of tables. Default: the server's own. */
   readonly cacheBytesMax?: number | undefined;
+  /** What clients that ask for much may write in a second, beside others. Default: the server's own. */
+  readonly greedyWriteRateMax?: number | undefined;
   /** Words before the command: a tracer. */
   readonly under?: readonly string[];
   /** Preloaded into the server instead of what ends it together with the test. */
@@ -120,10 +122,12 @@ export async function startServer(options: ServerProcessOptions): Promise<Runnin
 
 export type RunningServerProcess = ServerProcess & { readonly port: number };
 
-function sizesOf({ segmentBytesMax, cacheBytesMax }: ServerProcessOptions): Record<string, string> {
+function sizesOf(options: ServerProcessOptions): Record<string, string> {
+  const { segmentBytesMax, cacheBytesMax, greedyWriteRateMax } = options;
   return {
     ...(segmentBytesMax === undefined ? {} : { HOLDFAST_SEGMENT_BYTES_MAX: `${segmentBytesMax}` }),
     ...(cacheBytesMax === undefined ? {} : { HOLDFAST_CACHE_BYTES_MAX: `${cacheBytesMax}` }),
+    ...(greedyWriteRateMax === undefined ? {} : { HOLDFAST_GREEDY_WRITE_RATE_MAX: `${greedyWriteRateMax}` }),
   };
 }
 

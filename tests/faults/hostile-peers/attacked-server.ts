@@ -6,30 +6,33 @@ import { startServer, type RunningServerProcess } from "../../support/server-pro
 import { temporaryDirectory, type TemporaryDirectory } from "../../support/temporary-directory.ts";
 import { largeKey, largeValueBytes, smallKey } from "./attack-bytes.ts";
 
+export interface AttackedServerOptions {
+  /** Another one than the real program, below the root of the project. */
+  readonly program?: string;
+  /** What the attackers may write in a second, beside the good client. Default: no limit. */
+  readonly greedyWriteRateMax?: number | undefined;
+}
+
 /** The real server in a process of its own, with entries worth asking for, and a directory that goes with it. */
 export class AttackedServer implements AsyncDisposable {
   readonly #directory: TemporaryDirectory;
-  readonly #program: string | undefined;
+  readonly #options: AttackedServerOptions;
   #server: RunningServerProcess;
 
   private constructor(
     directory: TemporaryDirectory,
     server: RunningServerProcess,
-    program: string | undefined,
+    options: AttackedServerOptions,
   ) {
     this.#directory = directory;
     this.#server = server;
-    this.#program = program;
+    this.#options = options;
   }
 
-  /** `program`: another one than the real program, below the root of the project. */
-  static async start(program?: string): Promise<AttackedServer> {
+  static async start(options: AttackedServerOptions = {}): Promise<AttackedServer> {
     const directory = temporaryDirectory();
-    const server = await startServer({
-      dataDirectory: join(directory.path, "data"),
-      ...(program && { program }),
-    });
-    const attacked = new AttackedServer(directory, server, program);
+    const server = await startServer({ dataDirectory: join(directory.path, "data"), ...options });
+    const attacked = new AttackedServer(directory, server, options);
     await attacked.#fill();
     return attacked;
   }
@@ -51,7 +54,7 @@ export class AttackedServer implements AsyncDisposable {
   async killAndStart(): Promise<void> {
     await this.#server.kill();
     const dataDirectory = join(this.#directory.path, "data");
-    this.#server = await startServer({ dataDirectory, ...(this.#program && { program: this.#program }) });
+    this.#server = await startServer({ dataDirectory, ...this.#options });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -11,7 +11,7 @@ import { defaultCaps, inMiB, median, memoryViolations, p99Of, ratioOf } from "./
 
 /**
  * `bun tests/faults/hostile-peers/long.ts [--minutes N] [--seed S] [--connections N] [--attacks a,b] [--pairs N]
- * [--ratio R]`: how a well-behaved client fares beside hostile peers, each attack in pairs of windows, quiet and
+ * [--ratio R] [--greedy-write-rate-max BYTES]`: how a well-behaved client fares beside hostile peers, each attack in pairs of windows, quiet and
  * attacked. Exits with 1 when memory is beyond a cap, an acknowledged write is lost, or the median of the pairs' ratios
  * of the client's p99 is beyond R (1.1). Latencies mean something on a machine that has nothing else to do.
  */
@@ -23,6 +23,7 @@ const { values: flags } = parseArgs({
     attacks: { type: "string", default: attacks.join(",") },
     pairs: { type: "string", default: "5" },
     ratio: { type: "string", default: "1.1" },
+    "greedy-write-rate-max": { type: "string" },
   },
 });
 const seed = flags.seed === undefined ? freshSeed() : Number(flags.seed) >>> 0;
@@ -30,6 +31,7 @@ const connections = Number(flags.connections);
 const chosen = flags.attacks.split(",") as Attack[];
 const pairs = Number(flags.pairs);
 const ratioMax = Number(flags.ratio);
+const greedyWriteRateMax = flags["greedy-write-rate-max"] && Number(flags["greedy-write-rate-max"]);
 const settleMs = 1_500;
 const perSecond = 500;
 /** Half frames of so much together are beyond the cap of all input by a fifth. */
@@ -39,7 +41,7 @@ const windowMs = Math.max(
   (Number(flags.minutes) * 60_000) / chosen.length / pairs / 2 - settleMs - 500,
 );
 
-await using server = await AttackedServer.start();
+await using server = await AttackedServer.start(greedyWriteRateMax ? { greedyWriteRateMax } : {});
 const failures: string[] = [];
 const acknowledged = await server.unlessItEnds(attackAll);
 await server.killAndStart();

@@ -8,4 +8,5 @@ export const smallLimits = {
   inputBytesTotalMax: 32 * MiB,
   outputBytesTotalMax: 32 * MiB,
   outputBytesMax: 2 * MiB,
+  heldWriteDeadlineMs: 3_000,
 } satisfies Partial<ServerLimits>;
