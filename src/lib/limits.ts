@@ -67,10 +67,7 @@ export const gatherPollsMax = 2_000;
 /** An idle log vouches for its last group after this, well within the published 50 ms (src/wal/README.md). */
 export const sealDelayMs = 20;
 
-/**
- * Writes are refused, and the log stays unhurt, while the disk has less free space than this beyond what they
- * need.
- */
+/** Writes are refused, and the log stays unhurt, while the disk has less free space than this beyond what they need. */
 export const diskHeadroomBytes = 64 * MiB;
 
 /** Bytes accepted and not yet written: past it the server reads no further requests until the disk catches up. */
@@ -83,6 +80,12 @@ export const pendingBytesMax = 64 * MiB;
 export const sharedGroupBytesMax = 64 * KiB;
 /** And so much a second, if the operator sets it: a fleet of honest writers would be held to it, too. This is none. */
 export const greedyWriteBytesPerSecondMax = Number.MAX_SAFE_INTEGER;
+/** For that nobody modest is about if none was served for so long: longer than all but the slowest syncs take. */
+export const rationMemoryMs = 2_000;
+/** And who wrote too much at once holds the others for so long at most: a batch of 32 MiB would for two minutes. */
+export const rationDebtMsMax = 10_000;
+/** Those who wait are called no more often than this: whoever was called has had its turn by then. */
+export const rationLookMs = 10;
 
 /** Mode "batch": whoever lets a minute of writes wait for a sync wants mode "none". */
 export const batchDelayMsMax = 60_000;
@@ -98,10 +101,7 @@ export const cacheBytesMaxDefault = 128 * MiB;
 /** A place in the cache is a 31-bit number. Who has more memory than that has it as the system's page cache. */
 export const cacheBytesLimit = 2048 * MiB;
 
-/**
- * A manifest that would grow past this, and past twice its state, is written anew: a start reads it whole, and the four
- * thousand edits that fit take it 30 ms.
- */
+/** A manifest past this, and past twice its state, is written anew: a start reads the 4,000 edits that fit in 30 ms. */
 export const manifestBytesMax = 1 * MiB;
 
 /** Level 0 and six below it: with ten times as much a level, the last one holds as much as any disk. */
@@ -318,7 +318,7 @@ export const frameGraceMs = 10_000;
 /** After its grace a frame must have come at least this fast: bytes one at a time hold memory for ever. */
 export const frameBytesPerSecondMin = 1 * KiB;
 
-/** Whoever has busier ones before it for so long has timed out: what it sent is let go (write-allowance.ts). */
+/** Whose write waits for its share of that for so long has timed out: what it sent is let go. */
 export const heldWriteDeadlineMs = 30_000;
 
 /** A connection that was ended stays half open for so long: its last words are read before a reset eats them. */

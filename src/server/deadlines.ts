@@ -111,7 +111,11 @@ export class Deadlines {
    */
   #checkWrite(nowMs: number, isWaiting: boolean): MissedDeadline | undefined {
     if (!isWaiting) this.#writeMs = nowMs;
-    return late("its write waited for", nowMs - this.#writeMs, this.#limits.heldWriteDeadlineMs);
+    return late(
+      "to share what busy clients may write, its next write waited for",
+      nowMs - this.#writeMs,
+      this.#limits.heldWriteDeadlineMs,
+    );
   }
 
   /** Whoever waits for an answer, takes one, or sends a frame is not idle, however long that takes. */

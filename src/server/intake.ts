@@ -43,9 +43,9 @@ export class Intake {
   /** What the peer calls itself. */
   clientName = "";
   requestsTaken = 0;
-  /** The next request, as far as it came, is a write that has to wait until the store has written what it has. */
+  /** The next request, as far as it came, is a write that has to wait, for the store or for an allowance. */
   holdsWrite = false;
-  /** Its writes have to wait while more than this waits to be written. */
+  /** Its writes have to wait while more than this waits to be written; `noBytes`: whatever waits. */
   pendingBytesMax = pendingBytesMax;
   /** What the requests so far cost, roughly, in puts: a page or a batch may be as much work as a hundred small ones. */
   effort = 0;
@@ -133,8 +133,8 @@ export class Intake {
     return store.pendingBytes > this.pendingBytesMax && !isDraining && !this.isGreeting;
   }
 
-  /** It goes on with the store's next advance, and not before. */
-  get awaitsStore(): boolean {
+  /** Its write still has to wait. */
+  get isHeld(): boolean {
     return this.holdsWrite && this.isHeldBack;
   }
 
@@ -199,6 +199,9 @@ export class Intake {
     return false;
   }
 }
+
+/** Less than anything that waits to be written. */
+export const noBytes = -1;
 
 /** Also the notice to a connection as a whole, so it speaks of no request. */
 export function shuttingDown(): RefusedError {

@@ -181,6 +181,7 @@ export class RunningServer implements Server, SessionHost {
 
   sessionClosed(session: Session): void {
     this.#farewells.forget(session);
+    this.turns.forget(session);
     this.#connections.delete(session);
   }
 

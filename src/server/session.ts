@@ -7,7 +7,7 @@ import { connectionId } from "../protocol/opcodes.ts";
 import { Appetite } from "./appetite.ts";
 import { Deadlines } from "./deadlines.ts";
 import type { Leaver } from "./farewells.ts";
-import { Intake, type IntakeHost } from "./intake.ts";
+import { Intake, noBytes, type IntakeHost } from "./intake.ts";
 import { ResponseQueue, type QueueHost } from "./response-queue.ts";
 import type { TurnEnd, TurnEnder } from "./turn-end.ts";
 import type { Turns, TurnTaker } from "./turns.ts";
@@ -315,7 +315,7 @@ export class Session implements AdvanceWaiter, Rationed, TurnEnder, TurnTaker, L
     const { clock, isDraining, turns } = this.#host;
     if (isDraining) return true;
     this.#intake.pendingBytesMax = turns.pendingBytesMax(this.#appetite.wasGreedy, clock.monotonicMs());
-    return this.#queue.hasRoomAgain && !this.#intake.awaitsStore;
+    return this.#queue.hasRoomAgain && !this.#intake.isHeld;
   }
 
   /** Sees to it that somebody calls again while anything is left to do, and ends what is done. */
@@ -329,10 +329,10 @@ export class Session implements AdvanceWaiter, Rationed, TurnEnder, TurnTaker, L
     this.#pause(isHeldBack || (this.#awaitsTurn && this.#intake.bufferedBytes > turnInputBytesMax));
     // In a turn of its own: a peer that reads as fast as we answer must not keep all others waiting.
     if (queue.isCut || (isHeldBack && this.#hasRoomAgain())) this.#awaitTurn();
-    const isHeld = isHeldBack && this.#intake.awaitsStore;
-    const { bufferedBytes } = this.#intake;
-    const mayBeRationed = isHeld && this.#appetite.wasGreedy;
-    this.#isRationed = mayBeRationed && this.#host.turns.isRationed(this, bufferedBytes, this.#isPassedOver);
+    const { bufferedBytes, pendingBytesMax } = this.#intake;
+    const isHeld = isHeldBack && this.#intake.isHeld;
+    this.#isRationed = isHeld && pendingBytesMax === noBytes;
+    if (this.#isRationed) this.#host.turns.ration(this, bufferedBytes, this.#isPassedOver);
     if ((queue.isWaiting || (isHeld && !this.#isRationed)) && !this.#awaitsAdvance) {
       this.#awaitsAdvance = true;
       this.#host.store.awaitAdvance(this);

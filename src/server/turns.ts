@@ -12,6 +12,7 @@ import {
   turnMsMax,
 } from "../lib/limits.ts";
 import { Demand } from "./demand.ts";
+import { noBytes } from "./intake.ts";
 import type { TurnEnd } from "./turn-end.ts";
 import { TurnQueue } from "./turn-queue.ts";
 import { WriteAllowance, type Rationed } from "./write-allowance.ts";
@@ -79,7 +80,9 @@ export class Turns {
     this.demand = new Demand(clock.monotonicMs());
     this.#clock = clock;
     this.#turnEnd = turnEnd;
-    this.#allowance = new WriteAllowance(clock, writeBytesPerSecondMax, (nowMs) => this.#hasModest(nowMs));
+    this.#allowance = new WriteAllowance(clock, writeBytesPerSecondMax, (sinceMs) =>
+      this.#wasModest(sinceMs),
+    );
   }
 
   /** Sessions that wait for their turn. */
@@ -109,8 +112,9 @@ export class Turns {
    * nothing at all once the allowance of all greedy ones is spent.
    */
   pendingBytesMax(isGreedy: boolean, nowMs: number): number {
-    if (!isGreedy || !this.#hasModest(nowMs)) return pendingBytesMax;
-    return this.#allowance.isSpent(nowMs) ? -1 : sharedGroupBytesMax;
+    if (!isGreedy) return pendingBytesMax;
+    if (this.#allowance.isSpent(nowMs)) return noBytes;
+    return this.#hasModest(nowMs) || this.#allowance.isOn(nowMs) ? sharedGroupBytesMax : pendingBytesMax;
   }
 
   /** A greedy session wrote so much in its turn. */
@@ -118,14 +122,14 @@ export class Turns {
     this.#allowance.spend(bytes, nowMs);
   }
 
-  /**
-   * Whether a greedy session whose write is held, among `bytes` of requests, has to wait for the allowance: then that
-   * calls it.
-   */
-  isRationed(session: Rationed, bytes: number, isPassedOver: boolean): boolean {
-    const isRationed = this.#allowance.isSpent(this.#clock.monotonicMs());
-    if (isRationed) this.#allowance.wait(session, bytes, isPassedOver);
-    return isRationed;
+  /** A greedy session whose write is held, among `bytes` of requests, waits for the allowance: that calls it. */
+  ration(session: Rationed, bytes: number, isPassedOver: boolean): void {
+    this.#allowance.wait(session, bytes, isPassedOver);
+  }
+
+  /** A session is gone. */
+  forget(session: Rationed): void {
+    this.#allowance.forget(session);
   }
 
   /** A modest session got all that it had asked for. */
@@ -142,7 +146,12 @@ export class Turns {
   }
 
   #hasModest(nowMs: number): boolean {
-    return nowMs - this.#visitsMs[this.#visits % modestVisitsMin]! < modestMemoryMs;
+    return this.#wasModest(nowMs - modestMemoryMs);
+  }
+
+  /** Whether so many modest sessions as matter were served since then. */
+  #wasModest(sinceMs: number): boolean {
+    return this.#visitsMs[this.#visits % modestVisitsMin]! > sinceMs;
   }
 
   #budgetMs(nowMs: number): number {

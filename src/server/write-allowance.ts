@@ -1,5 +1,12 @@
 import type { Clock } from "../lib/clock.ts";
-import { greedyWriteBytesPerSecondMax, modestMemoryMs, sharedGroupBytesMax } from "../lib/limits.ts";
+import {
+  greedyWriteBytesPerSecondMax,
+  modestMemoryMs,
+  rationDebtMsMax,
+  rationLookMs,
+  rationMemoryMs,
+  sharedGroupBytesMax,
+} from "../lib/limits.ts";
 
 /** Who has a write that has to wait until there is something of the allowance again. */
 export interface Rationed {
@@ -19,18 +26,21 @@ export interface Rationed {
  * It is as large as one group that they may fill, and once it is spent it is given out again only when it is full: so
  * modest ones meet a whole group now and then, and not a small one at each of their own syncs.
  *
+ * A modest writer is not heard of while it waits for a sync. So here modest ones are about for longer than a slow sync
+ * takes: else one such sync let everybody write what they had, 24 MB at once in a trial with 256 KiB a second.
+ *
  * Invariants:
- *  1. In any time they write no more than the limit makes of it, two allowances and one request: what goes past the
- *     allowance is paid back.
+ *  1. While modest ones are about they write no more than the limit makes of that time, two allowances and one request.
+ *     What goes past it is paid back, but nobody waits for longer than `rationDebtMsMax` for a large request.
  *  2. While anybody waits one timer runs, which looks at `modestMemoryMs` at the latest: whoever waits does not depend on
  *     what others do, and waits for nothing once the modest ones have gone.
- *  3. They are called in the order in which they came to wait, no more at a time than can write.
+ *  3. They are called in the order in which they came to wait, so many at a time as can write until the next look.
  */
 export class WriteAllowance {
   readonly #clock: Pick<Clock, "monotonicMs" | "schedule">;
-  readonly #bytesPerSecondMax: number;
+  readonly #bytesPerMs: number;
   readonly #isLimited: boolean;
-  readonly #hasModest: (nowMs: number) => boolean;
+  readonly #wasModest: (sinceMs: number) => boolean;
   /** Below zero after a request that was larger than what was left. */
   #bytes = sharedGroupBytesMax;
   #isSpent = false;
@@ -40,30 +50,36 @@ export class WriteAllowance {
   readonly #passedOver = new Map<Rationed, number>();
   #isTimerSet = false;
 
+  /** `wasModest`: whether modest sessions were about since then. */
   constructor(
     clock: Pick<Clock, "monotonicMs" | "schedule">,
     bytesPerSecondMax: number,
-    hasModest: (nowMs: number) => boolean,
+    wasModest: (sinceMs: number) => boolean,
   ) {
     this.#clock = clock;
-    this.#bytesPerSecondMax = bytesPerSecondMax;
+    this.#bytesPerMs = bytesPerSecondMax / 1_000;
     this.#isLimited = bytesPerSecondMax < greedyWriteBytesPerSecondMax;
-    this.#hasModest = hasModest;
+    this.#wasModest = wasModest;
     this.#filledMs = clock.monotonicMs();
+  }
+
+  /** Whether there is a limit, and anybody for whom it is kept. */
+  isOn(nowMs: number): boolean {
+    return this.#isLimited && this.#wasModest(nowMs - rationMemoryMs);
   }
 
   /** Whether greedy ones may write nothing now. */
   isSpent(nowMs: number): boolean {
     if (!this.#isSpent) return false;
     this.#fill(nowMs);
-    return this.#isSpent && this.#hasModest(nowMs);
+    return this.#isSpent && this.isOn(nowMs);
   }
 
   /** A greedy session wrote so much. */
   spend(bytes: number, nowMs: number): void {
-    if (!this.#isLimited || !this.#hasModest(nowMs)) return;
+    if (bytes === 0 || !this.isOn(nowMs)) return;
     this.#fill(nowMs);
-    this.#bytes -= bytes;
+    this.#bytes = Math.max(this.#bytes - bytes, -this.#bytesPerMs * rationDebtMsMax);
     this.#isSpent ||= this.#bytes <= 0;
   }
 
@@ -74,38 +90,49 @@ export class WriteAllowance {
     this.#setTimer();
   }
 
+  /** It is not called any more. */
+  forget(session: Rationed): void {
+    this.#waiting.delete(session);
+    this.#passedOver.delete(session);
+  }
+
   #fill(nowMs: number): void {
-    const bytes = this.#bytes + ((nowMs - this.#filledMs) / 1_000) * this.#bytesPerSecondMax;
-    this.#bytes = Math.min(sharedGroupBytesMax, bytes);
+    this.#bytes = Math.min(sharedGroupBytesMax, this.#bytes + (nowMs - this.#filledMs) * this.#bytesPerMs);
     this.#filledMs = nowMs;
     if (this.#bytes === sharedGroupBytesMax) this.#isSpent = false;
   }
 
+  /** Those who were called write in their turns, which come soon. So nobody looks again at once. */
   #setTimer(): void {
     if (this.#isTimerSet) return;
     this.#isTimerSet = true;
-    const fullMs = ((sharedGroupBytesMax - this.#bytes) / this.#bytesPerSecondMax) * 1_000;
-    this.#clock.schedule(Math.max(1, Math.min(fullMs, modestMemoryMs)), () => this.#look());
+    const fullMs = (sharedGroupBytesMax - this.#bytes) / this.#bytesPerMs;
+    const delayMs = Math.max(rationLookMs, Math.min(fullMs, modestMemoryMs));
+    this.#clock.schedule(delayMs, () => this.#look());
   }
 
   #look(): void {
     this.#isTimerSet = false;
     const nowMs = this.#clock.monotonicMs();
-    if (!this.isSpent(nowMs)) this.#call(this.#hasModest(nowMs) ? this.#bytes : Infinity);
+    const bytesMax = this.isOn(nowMs) ? Math.max(this.#bytes, rationLookMs * this.#bytesPerMs) : Infinity;
+    if (!this.isSpent(nowMs)) {
+      const bytesLeft = this.#call(this.#passedOver, bytesMax);
+      this.#call(this.#waiting, bytesLeft);
+    }
     if (this.#passedOver.size + this.#waiting.size > 0) this.#setTimer();
   }
 
-  /** The first of those who wait, until they hold so many bytes. */
-  #call(bytesMax: number): void {
-    let bytes = 0;
-    for (const queue of [this.#passedOver, this.#waiting]) {
-      // Whoever has to wait again is not among these.
-      for (const [session, held] of [...queue]) {
-        if (bytes >= bytesMax) return;
-        bytes += held;
-        queue.delete(session);
-        session.goOn();
-      }
+  /** The first of those who wait, until they hold so many bytes. How many are left. */
+  #call(queue: Map<Rationed, number>, bytesMax: number): number {
+    let bytesLeft = bytesMax;
+    // Whoever has to wait again comes behind these.
+    let callsLeft = queue.size;
+    for (const [session, bytes] of queue) {
+      if (bytesLeft <= 0 || callsLeft-- === 0) break;
+      bytesLeft -= bytes;
+      queue.delete(session);
+      session.goOn();
     }
+    return bytesLeft;
   }
 }

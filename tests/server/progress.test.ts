@@ -17,7 +17,7 @@ const silentPassesMax = 300;
 /** So many can't be taken within those passes: whoever has nothing before all are taken is silent for too long. */
 const unansweredMax = 10_000;
 /** Small enough that greedy ones wait, large enough that each has something within those passes. */
-const writeLimits = [greedyWriteBytesPerSecondMax, 16 * 1024 ** 2, 256 * 1024 ** 2];
+const writeLimits = [greedyWriteBytesPerSecondMax, 64 * 1024 ** 2, 512 * 1024 ** 2];
 
 /** A peer that never stops asking, and reads what comes but for a while now and then. */
 class Asker {

@@ -4,6 +4,9 @@ import {
   heldWriteDeadlineMs,
   modestMemoryMs,
   modestVisitsMin,
+  rationDebtMsMax,
+  rationLookMs,
+  rationMemoryMs,
   sharedGroupBytesMax,
 } from "../../src/lib/limits.ts";
 import { WriteAllowance } from "../../src/server/write-allowance.ts";
@@ -18,7 +21,9 @@ describe("what greedy sessions may write", () => {
   function allowance(perSecondMax = bytesPerSecondMax) {
     const clock = new ManualClock();
     const modest = { isAbout: true };
-    const given = new WriteAllowance(clock, perSecondMax, () => modest.isAbout);
+    const given = new WriteAllowance(clock, perSecondMax, (sinceMs) => {
+      return modest.isAbout && clock.nowMs - sinceMs === rationMemoryMs;
+    });
     const isSpent = () => given.isSpent(clock.nowMs);
     const spend = (bytes: number) => given.spend(bytes, clock.nowMs);
     const called: string[] = [];
@@ -76,6 +81,16 @@ describe("what greedy sessions may write", () => {
     expect(isSpent()).toBe(false);
   });
 
+  // A batch of 32 MiB kept all others from writing for two minutes, and after half a minute they were sent away.
+  test("is paid back for no longer than some seconds, however much that was", () => {
+    const { clock, isSpent, spend } = allowance();
+    spend(1_000 * sharedGroupBytesMax);
+    clock.nowMs += rationDebtMsMax + 999;
+    expect(isSpent()).toBe(true);
+    clock.nowMs += 1;
+    expect(isSpent()).toBe(false);
+  });
+
   test("is nobody's concern any more once the modest ones have gone", () => {
     const { modest, isSpent, spend } = allowance();
     spend(sharedGroupBytesMax);
@@ -117,6 +132,39 @@ describe("what greedy sessions may write", () => {
     expect([calls, clock.alarmCount]).toEqual([1, 0]);
   });
 
+  // They were called anew each millisecond until the first of them had its turn.
+  test("is given to no more of those who wait while those who were called still have to write", () => {
+    for (const [perSecondMax, callsMax] of [
+      [bytesPerSecondMax, 1],
+      [1_000 * bytesPerSecondMax, rationLookMs],
+    ] as const) {
+      const clock = new ManualClock();
+      const given = new WriteAllowance(clock, perSecondMax, () => true);
+      given.spend(sharedGroupBytesMax, clock.nowMs);
+      let calls = 0;
+      for (let count = 0; count < 100; count++) given.wait({ goOn: () => calls++ }, sharedGroupBytesMax);
+      while (calls === 0) clock.advance(1);
+      clock.advance(rationLookMs - 2);
+      expect(calls).toBe(callsMax);
+      clock.advance(2);
+      expect(calls).toBe(2 * callsMax);
+    }
+  });
+
+  test("is not waited for by who is gone", () => {
+    const clock = new ManualClock();
+    const given = new WriteAllowance(clock, bytesPerSecondMax, () => true);
+    given.spend(sharedGroupBytesMax, clock.nowMs);
+    const gone = [false, true].map((isPassedOver) => {
+      const session = { goOn: () => expect.unreachable() };
+      given.wait(session, 1, isPassedOver);
+      return session;
+    });
+    for (const session of gone) given.forget(session);
+    clock.advance(10_000);
+    expect(clock.alarmCount).toBe(0);
+  });
+
   test("is waited for no longer than the modest ones are about, by all of them", () => {
     const { clock, modest, spend, wait, called } = allowance(1);
     spend(sharedGroupBytesMax);
@@ -133,8 +181,8 @@ describe("a server whose greedy sessions may write so much", () => {
   const value = "x".repeat(1_000);
 
   /** Greedy peers and a modest one. */
-  function limited(count: number) {
-    const host = new TestServer({ greedyWriteBytesPerSecondMax: bytesPerSecondMax });
+  function limited(count: number, { perSecondMax = bytesPerSecondMax, isInstant = false } = {}) {
+    const host = new TestServer({ greedyWriteBytesPerSecondMax: perSecondMax }, { isInstant });
     host.store.countsBytes = true;
     const greedy = Array.from({ length: count }, () => greedyPeer(host));
     const modest = host.greeted();
@@ -214,6 +262,56 @@ describe("a server whose greedy sessions may write so much", () => {
     expect(modest.ids()).toEqual([3]);
   });
 
+  // A sync of 110 ms, and all wrote what they had, 66 MB, before the one that waited for it was answered.
+  test("holds them to it while a modest one waits for a slow sync", () => {
+    const { host, greedy, modest, write, wholeAllowance } = limited(3);
+    for (const peer of greedy) puts(peer, wholeAllowance);
+    modest.put(3, "b", "1").send();
+    host.clock.advance(1_200);
+    host.clock.poll();
+    write();
+    const answered = () => greedy.map((peer) => peer.ids().length);
+    expect([modest.ids(), answered()]).toEqual([[3], [wholeAllowance, 0, 0]]);
+    // It was full again meanwhile, once.
+    write();
+    expect(answered()).toEqual([0, wholeAllowance, 0]);
+    write();
+    expect(answered()).toEqual([0, 0, 0]);
+  });
+
+  // The allowance was full again between two looks at the clock: a write was held for it, and waited for the store.
+  test("forgets nobody, whenever the clock moves on", () => {
+    for (let jumpAt = 1; jumpAt <= 10; jumpAt++) {
+      const { host, greedy, visit, write, wholeAllowance } = limited(1, { isInstant: true });
+      const [peer] = greedy as [Peer];
+      puts(peer, wholeAllowance);
+      write();
+      peer.take();
+      let looks = 0;
+      const monotonicMs = host.clock.monotonicMs.bind(host.clock);
+      host.clock.monotonicMs = () => {
+        if (++looks === jumpAt) host.clock.nowMs += 1_500;
+        return monotonicMs();
+      };
+      puts(peer, 10);
+      // The store is not to advance any more: whoever waits for it waits for ever.
+      pass(host, visit, 2_000);
+      expect({ jumpAt, answered: peer.ids().length }).toEqual({ jumpAt, answered: 10 });
+    }
+  });
+
+  test("does not keep who is gone", () => {
+    const { host, greedy, write, wholeAllowance } = limited(1);
+    puts(greedy[0]!, 2 * wholeAllowance);
+    write();
+    const forgotten: unknown[] = [];
+    const { turns } = host.server;
+    const forget = turns.forget.bind(turns);
+    turns.forget = (session) => (forgotten.push(session), forget(session));
+    greedy[0]!.wire.terminate();
+    expect(forgotten).toEqual([greedy[0]!.session]);
+  });
+
   test("serves them one after the other, and all of them", () => {
     const { host, greedy, visit, write, wholeAllowance } = limited(3);
     for (const peer of greedy) puts(peer, wholeAllowance);
@@ -236,7 +334,7 @@ describe("a server whose greedy sessions may write so much", () => {
     const { host, greedy, write, wholeAllowance } = limited(3);
     for (const peer of greedy) puts(peer, 5 * wholeAllowance);
     write();
-    host.clock.advance(2 * modestMemoryMs);
+    host.clock.advance(rationMemoryMs + modestMemoryMs);
     host.clock.poll();
     write();
     const answered = greedy.reduce((sum, peer) => sum + peer.ids().length, 0);
@@ -245,12 +343,11 @@ describe("a server whose greedy sessions may write so much", () => {
   });
 
   test("sends away, and tells, whoever came to nothing for so long, and lets go of what it sent", () => {
-    const { host, greedy, visit, write, wholeAllowance } = limited(2);
+    // So little that it takes a minute to be full again.
+    const { host, greedy, visit, write, wholeAllowance } = limited(2, { perSecondMax: 1_000 });
     const [first, last] = greedy as [Peer, Peer];
-    puts(first, 1_000 * wholeAllowance);
+    puts(first, 2 * wholeAllowance);
     puts(last, 1);
-    // The first one was called before, and had all that there was: it is its own share for which it waits now.
-    host.server.turns.wrote(1_000 * sharedGroupBytesMax, host.clock.nowMs);
     write();
     pass(host, visit, heldWriteDeadlineMs - 2_000);
     expect([first.wire.isClosed, last.wire.isClosed]).toEqual([false, false]);
@@ -261,7 +358,7 @@ describe("a server whose greedy sessions may write so much", () => {
       code: "LIMIT_EXCEEDED",
       details: [heldWriteDeadlineMs, expect.any(Number)],
     });
-    expect(farewell!.error!.message).toContain("its write waited for");
+    expect(farewell!.error!.message).toContain("to share what busy clients may write, its next write waited");
     expect(last.errors()).toEqual(["0 LIMIT_EXCEEDED"]);
     expect(host.server.statistics.inputBytes).toBe(0);
   });
