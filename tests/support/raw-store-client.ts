@@ -103,6 +103,8 @@ export interface StoreStats {
   readonly flushes: number;
   readonly compactions: number;
   readonly pendingFlushes: number;
+  /** Something is merged or waits for it, or what was merged is still there. */
+  readonly compactionPending: boolean;
   readonly tables: number;
   readonly segments: number;
   readonly logBytes: number;

@@ -6,7 +6,7 @@ import { eventually } from "../../support/eventually.ts";
 import type { Oracle } from "../../support/oracle.ts";
 import type { Seen } from "../../support/oracle-types.ts";
 import { segmentNamesOf } from "../../support/recovered-store.ts";
-import { RawStoreClient, type StoreStats } from "../../support/raw-store-client.ts";
+import { RawStoreClient } from "../../support/raw-store-client.ts";
 import type { SizedOperation } from "../../support/store-client.ts";
 import type { TagSource } from "../../support/workload.ts";
 
@@ -169,21 +169,16 @@ class Life {
     const outcome = await eventually("what was merged is deleted", async () => {
       const stats = this.#isOver ? undefined : await this.#client!.statsIfAnswered();
       if (stats === undefined) return "cut off";
-      const { segments, tables, pendingFlushes, compactionPending } = stats.store as MergingStats;
+      const { segments, tables, pendingFlushes, compactionPending } = stats.store;
       const isSettled =
         pendingFlushes === 0 &&
-        compactionPending === false &&
+        !compactionPending &&
         count(dataDirectory, "wal", ".wal") === segments &&
         count(dataDirectory, "tables", "") === tables;
       return isSettled && "settled";
     });
     return outcome === "settled";
   }
-}
-
-interface MergingStats extends StoreStats {
-  /** Something is merged or waits for it, or what was merged is still there. */
-  readonly compactionPending: boolean;
 }
 
 const keys = ["a", "b", "c", "d", "e", "f"];
