@@ -45,7 +45,7 @@ export class Intake {
   requestsTaken = 0;
   /** The next request, as far as it came, is a write that has to wait, for the store or for an allowance. */
   holdsWrite = false;
-  /** Its writes have to wait while more than this waits to be written; `noBytes`: whatever waits. */
+  /** Its writes have to wait while more than this waits to be written; `noBytes` (turns.ts): whatever waits. */
   pendingBytesMax = pendingBytesMax;
   /** What the requests so far cost, roughly, in puts: a page or a batch may be as much work as a hundred small ones. */
   effort = 0;
@@ -199,9 +199,6 @@ export class Intake {
     return false;
   }
 }
-
-/** Less than anything that waits to be written. */
-export const noBytes = -1;
 
 /** Also the notice to a connection as a whole, so it speaks of no request. */
 export function shuttingDown(): RefusedError {

@@ -7,10 +7,10 @@ import { connectionId } from "../protocol/opcodes.ts";
 import { Appetite } from "./appetite.ts";
 import { Deadlines } from "./deadlines.ts";
 import type { Leaver } from "./farewells.ts";
-import { Intake, noBytes, type IntakeHost } from "./intake.ts";
+import { Intake, type IntakeHost } from "./intake.ts";
 import { ResponseQueue, type QueueHost } from "./response-queue.ts";
 import type { TurnEnd, TurnEnder } from "./turn-end.ts";
-import type { Turns, TurnTaker } from "./turns.ts";
+import { noBytes, type Turns, type TurnTaker } from "./turns.ts";
 import type { Wire } from "./wire.ts";
 import type { Rationed } from "./write-allowance.ts";
 

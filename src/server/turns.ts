@@ -12,10 +12,12 @@ import {
   turnMsMax,
 } from "../lib/limits.ts";
 import { Demand } from "./demand.ts";
-import { noBytes } from "./intake.ts";
 import type { TurnEnd } from "./turn-end.ts";
 import { TurnQueue } from "./turn-queue.ts";
 import { WriteAllowance, type Rationed } from "./write-allowance.ts";
+
+/** Less than anything that waits to be written: who may have no more than this waiting may write nothing. */
+export const noBytes = -1;
 
 /** Who has requests to be taken, and waits until it is its turn. */
 export interface TurnTaker {
