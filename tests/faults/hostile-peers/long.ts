@@ -11,9 +11,10 @@ import { defaultCaps, inMiB, median, memoryViolations, p99Of, ratioOf } from "./
 
 /**
  * `bun tests/faults/hostile-peers/long.ts [--minutes N] [--seed S] [--connections N] [--attacks a,b] [--pairs N]
- * [--ratio R] [--greedy-write-rate-max BYTES]`: how a well-behaved client fares beside hostile peers, each attack in pairs of windows, quiet and
- * attacked. Exits with 1 when memory is beyond a cap, an acknowledged write is lost, or the median of the pairs' ratios
- * of the client's p99 is beyond R (1.1). Latencies mean something on a machine that has nothing else to do.
+ * [--ratio R] [--greedy-write-rate-max BYTES]`: how a well-behaved client fares beside hostile peers, each attack in
+ * pairs of windows, quiet and attacked. Exits with 1 when memory is beyond a cap, an acknowledged write is lost, or the
+ * median of the pairs' ratios of the client's p99 is beyond R (1.1). Latencies mean something on a machine that has
+ * nothing else to do.
  */
 const { values: flags } = parseArgs({
   options: {
