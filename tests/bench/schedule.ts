@@ -25,8 +25,9 @@ export class Schedule {
   /** The beginning of the first tick by which more requests than `index` are due. */
   intendedMs(index: number): number {
     let tick = Math.max(0, Math.ceil((index + 1) / this.#perTick) - 1);
-    // The quotient may be a hair off.
+    // The quotient may be a hair off, to either side.
     if (Math.floor((tick + 1) * this.#perTick) <= index) tick++;
+    else if (Math.floor(tick * this.#perTick) > index) tick--;
     return this.#startMs + tick * tickMs;
   }
 }
